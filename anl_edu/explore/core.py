@@ -1,0 +1,303 @@
+"""Explorers: a pure drawing function, a few labelled controls, and the figure between them.
+
+An :class:`Explorer` calls ``draw(**state)`` whenever a control moves and carries the difference
+into the figure on the page. It runs on ipywidgets 7.7 and 8 and plotly 5.24 and later. Where a
+``FigureWidget`` cannot live (no anywidget, Google Colab) the figure is redrawn in an output area.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import plotly.graph_objects as go
+
+from anl_edu.figures.core import mime_bundle, on_colab
+from anl_edu.figures.describe import details, words
+
+_WIDE = widgets.Layout(width="min(640px, 98%)")
+_LABEL = {"description_width": "200px"}  # wide enough that no label is cut
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+
+
+def slider(
+    label: str, low: float, high: float, step: float, value: float, *, tooltip: str = ""
+) -> widgets.Widget:
+    """Return a slider; whole numbers throughout give an integer slider."""
+    whole = all(isinstance(v, int) for v in (low, high, step, value))
+    kind = widgets.IntSlider if whole else widgets.FloatSlider
+    extra = {} if whole else {"readout_format": f".{_decimals(step)}f"}
+    return _named(kind, label, tooltip, min=low, max=high, step=step, value=value, **extra)
+
+
+def log_slider(
+    label: str, low: float, high: float, value: float, *, step: float = 0.05, tooltip: str = ""
+) -> widgets.Widget:
+    """Return a slider that is even in the logarithm, from `low` to `high` (both positive)."""
+    ends = {"min": float(np.log10(low)), "max": float(np.log10(high))}
+    return _named(
+        widgets.FloatLogSlider, label, tooltip, step=step, value=value, readout_format=".2g", **ends
+    )
+
+
+def choice(
+    label: str, options: Sequence[str] | Mapping[str, Any], value: Any, *, tooltip: str = ""
+) -> widgets.Widget:
+    """Return a drop-down; a mapping shows its keys and gives its values."""
+    pairs = list(options.items()) if isinstance(options, Mapping) else list(options)
+    return _named(widgets.Dropdown, label, tooltip, options=pairs, value=value)
+
+
+def toggle(label: str, value: bool = False, *, tooltip: str = "") -> widgets.Widget:
+    """Return a checkbox."""
+    return _named(widgets.Checkbox, label, tooltip, value=value)
+
+
+def several(
+    label: str, options: Sequence[str], value: Sequence[str], *, tooltip: str = ""
+) -> widgets.Widget:
+    """Return a list from which several can be chosen (Ctrl or Shift with the arrow keys)."""
+    return _named(
+        widgets.SelectMultiple,
+        label,
+        tooltip,
+        options=list(options),
+        value=tuple(value),
+        rows=min(len(options), 6),
+    )
+
+
+def _named(kind: type, label: str, tooltip: str, **traits: Any) -> widgets.Widget:
+    # ipywidgets 8 renamed description_tooltip to tooltip; the browser reads it out as a name.
+    key = "tooltip" if "tooltip" in kind.class_trait_names() else "description_tooltip"
+    said = {key: tooltip or label}
+    return kind(description=label, layout=_WIDE, style=_LABEL, **said, **traits)
+
+
+def _decimals(step: float) -> int:
+    return max(0, len(f"{step:.6f}".rstrip("0").partition(".")[2]))
+
+
+class Explorer(widgets.VBox):
+    """Controls above a figure that follows them.
+
+    Parameters
+    ----------
+    draw
+        A pure function ``draw(**state) -> go.Figure`` with one argument per control.
+    controls
+        Argument name to control, made with :func:`slider`, :func:`choice` and the like.
+    title
+        A heading for the group of controls.
+    readout
+        ``readout(**state) -> str``, one line of HTML under the controls that says what matters in
+        this state. Without one it repeats the controls' values.
+
+    Attributes
+    ----------
+    state : dict
+        The controls' present values, by argument name.
+    figure : go.Figure
+        The figure as last drawn without an error.
+    error : Exception or None
+        What the last drawing raised. It is also shown in a red panel above the figure.
+    update_ms : list of float
+        How long each drawing took in the kernel, in milliseconds, message included.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[..., go.Figure],
+        controls: Mapping[str, widgets.Widget],
+        title: str,
+        *,
+        readout: Callable[..., str] | None = None,
+    ) -> None:
+        self.draw, self.controls, self.title = draw, dict(controls), title
+        self._readout = readout
+        self.error: Exception | None = None
+        self.update_ms: list[float] = []
+        self._held = False
+        self._panel = widgets.HTML()
+        self._line = widgets.HTML()
+        self._words = widgets.HTML()
+        self.figure = draw(**self.state)  # an error here fails the cell, as any error would
+        self.canvas = _canvas(self.figure)
+        self._describe()
+        super().__init__(
+            [
+                widgets.HTML(f"<b>{html.escape(title)}</b>"),
+                *self.controls.values(),
+                self._line,
+                self._panel,
+                self.canvas.widget,
+                self._words,
+            ]
+        )
+        for control in self.controls.values():
+            control.observe(self._moved, names="value")
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The controls' present values, by argument name."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def set(self, **state: Any) -> Explorer:
+        """Move controls from Python and redraw once; unlike a moved control, it raises errors."""
+        unknown = sorted(set(state) - set(self.controls))
+        if unknown:
+            raise ValueError(f"no control named {unknown[0]!r}; there are {list(self.controls)}")
+        self._held = True
+        try:
+            for name, value in state.items():
+                self.controls[name].value = value
+        finally:
+            self._held = False
+        self._update()
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def _moved(self, change: Any) -> None:
+        if self._held:
+            return
+        self._update()
+        if self.error is not None and os.environ.get("ANL_EDU_STRICT"):
+            raise self.error
+
+    def _update(self) -> None:
+        start = time.perf_counter()
+        try:
+            figure = self.draw(**self.state)
+            self.canvas.draw(figure)
+            self.figure = figure
+            self._describe()
+            self.error, self._panel.value = None, ""
+        except Exception as error:
+            self.error, self._panel.value = error, _panel(error)
+        self.update_ms.append(1000 * (time.perf_counter() - start))
+
+    def _describe(self) -> None:
+        if self._readout is not None:
+            said = self._readout(**self.state)
+        else:
+            said = ", ".join(f"{_label(c)} = {_shown(c.value)}" for c in self.controls.values())
+        self._line.value = f"<div role='status' aria-live='polite'>{said}</div>"
+        self._words.value = details(self.figure)
+
+    def _ipython_display_(self, **_: Any) -> None:
+        """Display the live widget; beside it in the same output, the figure as it stands.
+
+        A front end shows the richest form it can: JupyterLab the widget while there is a kernel,
+        a reader without a kernel the figure. It is never seen twice.
+        """
+        from IPython.display import display
+
+        if isinstance(self.canvas, _Redrawn) and not self.canvas.drawn:
+            self.canvas.draw(self.figure)
+        still = go.Figure(self.figure)
+        still.add_annotation(
+            text="A picture: run this cell to move the controls.",
+            xref="paper", yref="paper", x=1, y=1.02, xanchor="right", yanchor="bottom",
+            showarrow=False, font={"size": 12, "color": "#555555"},
+        )  # fmt: skip
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        display({WIDGET_MIME: view} | mime_bundle(still), raw=True)
+
+
+class _Live:
+    """A FigureWidget that takes only what differs from the figure it shows."""
+
+    def __init__(self, figure: go.Figure) -> None:
+        self.widget = go.FigureWidget(figure)
+
+    def draw(self, figure: go.Figure) -> None:
+        shown = self.widget
+        kinds = [t.type for t in figure.data]
+        with shown.batch_update():
+            if [t.type for t in shown.data] != kinds:
+                shown.data = ()
+                shown.add_traces(figure.data)
+            else:
+                for old, new in zip(shown.data, figure.data, strict=True):
+                    _carry(old, new)
+            _carry(shown.layout, figure.layout)
+
+
+def _carry(old: Any, new: Any) -> None:
+    """Give `old` each property in which `new` differs; unset what `new` does not have."""
+    before, after = old.to_plotly_json(), new.to_plotly_json()
+    for key in before.keys() | after.keys():
+        if key in ("type", "uid", "template"):
+            continue
+        if not _same(before.get(key), after.get(key)):
+            old[key] = after.get(key)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return a is not None and b is not None and np.array_equal(np.asarray(a), np.asarray(b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return type(a) is type(b) and bool(a == b)
+
+
+class _Redrawn:
+    """An output area in which the whole figure is drawn anew each time."""
+
+    def __init__(self, figure: go.Figure) -> None:
+        self.widget = widgets.Output()
+        self.drawn = False
+
+    def draw(self, figure: go.Figure) -> None:
+        from IPython.display import clear_output, display
+
+        self.drawn = True
+        with self.widget:
+            clear_output(wait=True)
+            if on_colab():
+                figure.show(renderer="colab")
+            else:
+                display(mime_bundle(figure), raw=True)
+
+
+def _canvas(figure: go.Figure) -> _Live | _Redrawn:
+    if on_colab() or os.environ.get("ANL_EDU_REDRAW"):
+        return _Redrawn(figure)
+    try:
+        return _Live(figure)
+    except ImportError:  # plotly from 6.0 needs anywidget for a FigureWidget
+        return _Redrawn(figure)
+
+
+def _panel(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{last.name}, line {last.lineno}"
+    return (
+        "<div role='alert' style='border:2px solid #B00020;background:#FDECEA;color:#5F0010;"
+        "padding:8px;margin:6px 0'><b>The figure could not be redrawn.</b> "
+        f"{type(error).__name__}: {html.escape(str(error))} <small>(in {html.escape(where)})"
+        "</small><br>The figure below is the last one that could be drawn.</div>"
+    )
+
+
+def _label(control: widgets.Widget) -> str:
+    return words(control.description).rstrip(":")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, tuple):
+        return html.escape(" and ".join(map(str, value))) or "none"
+    return html.escape(
+        {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    )
