@@ -1,0 +1,149 @@
+"""Every single loss as a function of logits and labels, giving one value per label.
+
+Throughout: logits (N, K, ...) of any floating dtype, targets (N, ...) int64 in 0..K-1, and the
+result (N, ...) in float32, or float64 for float64 logits. p_y is the label's probability. Nothing
+is checked or reduced here: `anl_edu.losses.build` gives modules that do both.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from anl_edu.losses.tables import (
+    P_MIN,
+    active,
+    ce_maximum,
+    ce_table,
+    fl_maximum,
+    fl_table,
+    normalized,
+    normalized_negative,
+)
+
+LOG_ZERO = math.log(1e-4)  # what RCE takes for log 0 (Wang et al. 2019; Ma et al. 2020)
+
+
+def ce(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross entropy, -log p_y: fast to learn from, and memorises wrong labels."""
+    return active(ce_table(logits), targets)
+
+
+def fl(logits: Tensor, targets: Tensor, gamma: float = 0.5, detach_focal: bool = True) -> Tensor:
+    """Focal loss, -(1 - p_y)^gamma log p_y. See `fl_table` for ``detach_focal``."""
+    return active(fl_table(logits, gamma, detach_focal=detach_focal), targets)
+
+
+def mae(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean absolute error on the reference's scale, 1 - p_y (half of ||e_y - p||_1).
+
+    Ghosh et al. 2017 (arXiv 1712.09482): robust to symmetric noise, and slow.
+    """
+    return -torch.expm1(-ce(logits, targets))
+
+
+def rce(logits: Tensor, targets: Tensor) -> Tensor:
+    """Reverse cross entropy with log 0 read as log 1e-4: -log(1e-4) (1 - p_y).
+
+    Wang et al. 2019 (arXiv 1908.06112); MAE but for a factor, as Ma et al. 2020 point out.
+    """
+    return -LOG_ZERO * mae(logits, targets)
+
+
+def gce(logits: Tensor, targets: Tensor, q: float = 0.7) -> Tensor:
+    """Generalised cross entropy, (1 - p_y^q) / q with 0 < q <= 1: CE as q -> 0, MAE at q = 1.
+
+    Zhang and Sabuncu 2018 (arXiv 1805.07836). As a function of log p_y its slope is finite even
+    where p_y = 0, which p_y^(q - 1) is not.
+    """
+    return -torch.expm1(-q * ce(logits, targets)) / q
+
+
+def nce(logits: Tensor, targets: Tensor) -> Tensor:
+    """Normalised cross entropy, log p_y / sum_k log p_k. Ma et al. 2020 (arXiv 2006.13554)."""
+    return normalized(ce_table(logits), targets)
+
+
+def nfl(logits: Tensor, targets: Tensor, gamma: float = 0.5, detach_focal: bool = True) -> Tensor:
+    """Normalised focal loss. Ma et al. 2020 (arXiv 2006.13554)."""
+    return normalized(fl_table(logits, gamma, detach_focal=detach_focal), targets)
+
+
+def nnce(logits: Tensor, targets: Tensor, p_min: float = P_MIN) -> Tensor:
+    """Normalised negative cross entropy: 1 - (A + log p_y) / sum_k (A + log p_k).
+
+    A = -log p_min, and probabilities are clamped at p_min < 1/K. Ye et al. 2023 (NeurIPS).
+    """
+    _check_p_min(p_min, logits)
+    return normalized_negative(ce_table(logits, p_min), targets, ce_maximum(p_min))
+
+
+def nnfl(
+    logits: Tensor,
+    targets: Tensor,
+    gamma: float = 0.5,
+    p_min: float = P_MIN,
+    detach_focal: bool = True,
+) -> Tensor:
+    """Normalised negative focal loss, construction 3 on `fl_table`. Ye et al. 2023 (NeurIPS)."""
+    _check_p_min(p_min, logits)
+    table = fl_table(logits, gamma, p_min, detach_focal)
+    return normalized_negative(table, targets, fl_maximum(gamma, p_min))
+
+
+def agce(logits: Tensor, targets: Tensor, a: float = 0.6, q: float = 0.6) -> Tensor:
+    """Asymmetric generalised cross entropy, ((a + 1)^q - (a + p_y)^q) / q, with a > 0, q > 0.
+
+    Zhou et al. 2021 (arXiv 2106.03110). Default a and q: theirs for CIFAR-10.
+    """
+    p_y = torch.exp(-ce(logits, targets))
+    return ((a + 1) ** q - (a + p_y) ** q) / q
+
+
+def aul(logits: Tensor, targets: Tensor, a: float = 5.5, q: float = 3.0) -> Tensor:
+    """Asymmetric unhinged loss, ((a - p_y)^q - (a - 1)^q) / q, with a > 1, q > 0.
+
+    Zhou et al. 2021 (arXiv 2106.03110). Default a and q: theirs for CIFAR-10.
+    """
+    p_y = torch.exp(-ce(logits, targets))
+    return ((a - p_y) ** q - (a - 1) ** q) / q
+
+
+def ael(logits: Tensor, targets: Tensor, a: float = 2.5) -> Tensor:
+    """Asymmetric exponential loss, exp(-p_y / a), with a > 0.
+
+    Zhou et al. 2021 (arXiv 2106.03110). Default a: theirs for CIFAR-10.
+    """
+    p_y = torch.exp(-ce(logits, targets))
+    return torch.exp(-p_y / a)
+
+
+def amse(logits: Tensor, targets: Tensor, a: float = 30.0) -> Tensor:
+    """Asymmetric mean square error, ||a e_y - p||^2 / K, with a > 0.
+
+    Wang et al. 2025 (arXiv 2507.17692).
+    """
+    p = torch.exp(-ce_table(logits))  # (N, K, ...)
+    return (a * (a - 2 * active(p, targets)) + (p * p).sum(1)) / p.shape[1]
+
+
+def ece(
+    logits: Tensor, targets: Tensor, alpha: float = 0.01, beta: float = 5.0, m: float = 1e5
+) -> Tensor:
+    """Cross entropy after eps-softmax, with MAE: alpha CE(p') + beta MAE(p).
+
+    eps-softmax adds m >= 0 to the largest probability and divides all by m + 1. Wang et al. 2024
+    (NeurIPS, "eps-softmax"). alpha = 1, beta = 0 is the cross entropy alone.
+    """
+    l_y = ce(logits, targets)
+    p_y_minus_1 = torch.expm1(-l_y)
+    top = logits.argmax(1) == targets
+    # Both branches are exact in floating point even where (p_y + m) / (m + 1) rounds to 1.
+    eps_ce = torch.where(top, -torch.log1p(p_y_minus_1 / (m + 1)), l_y + math.log1p(m))
+    return alpha * eps_ce - beta * p_y_minus_1
+
+
+def _check_p_min(p_min: float, logits: Tensor) -> None:
+    # At p_min >= 1/K a uniform prediction would be clamped everywhere: 0/0.
+    if p_min * logits.shape[1] >= 1:
+        raise ValueError(f"p_min must be below 1/K = 1/{logits.shape[1]}, got {p_min!r}")

@@ -1,0 +1,289 @@
+"""Losses as modules: checked input, reduction, ignored labels, and one place for every name."""
+
+import inspect
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from anl_edu.losses import combinations as both
+from anl_edu.losses import functions as single
+from anl_edu.losses.tables import active_negative
+
+_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    "ce": single.ce,
+    "fl": single.fl,
+    "mae": single.mae,
+    "rce": single.rce,
+    "gce": single.gce,
+    "sce": both.sce,
+    "nce": single.nce,
+    "nfl": single.nfl,
+    "nnce": single.nnce,
+    "nnfl": single.nnfl,
+    "agce": single.agce,
+    "aul": single.aul,
+    "ael": single.ael,
+    "amse": single.amse,
+    "ece": single.ece,
+    "nce+mae": both.nce_mae,
+    "nce+rce": both.nce_rce,
+    "nfl+mae": both.nfl_mae,
+    "nfl+rce": both.nfl_rce,
+    "nce+agce": both.nce_agce,
+    "nce+aul": both.nce_aul,
+    "nce+ael": both.nce_ael,
+    "anl-ce": both.anl_ce,
+    "anl-fl": both.anl_fl,
+    "jal-ce": both.jal_ce,
+    "jal-fl": both.jal_fl,
+}
+
+_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
+    "alpha": (lambda v: v >= 0, "at least 0"),
+    "beta": (lambda v: v >= 0, "at least 0"),
+    "gamma": (lambda v: v >= 0, "at least 0"),
+    "q": (lambda v: v > 0, "above 0"),
+    "a": (lambda v: v > 0, "above 0"),
+    "m": (lambda v: v >= 0, "at least 0"),
+    "p_min": (lambda v: 0 < v < 1, "between 0 and 1, both excluded"),
+}
+# Where a loss asks for more than its parameter's name does.
+_NARROWER: dict[tuple[str, str], tuple[Callable[[float], bool], str]] = {
+    ("gce", "q"): (lambda v: 0 < v <= 1, "above 0 and at most 1"),
+    ("aul", "a"): (lambda v: v > 1, "above 1"),
+    ("nce+aul", "a"): (lambda v: v > 1, "above 1"),
+}
+
+
+class Loss(nn.Module):
+    """A loss used as `torch.nn.CrossEntropyLoss` is. Made by `build` or `anl`.
+
+    Called with logits (N, K, ...) of any floating dtype and targets (N, ...) int64, it gives a
+    scalar, or (N, ...) for ``reduction="none"``, in float32 (float64 for float64 logits).
+
+    Positions whose target is ``ignore_index`` count for nothing: value 0, no gradient, and "mean"
+    divides by the number of the others. Where that number is 0 (an empty or wholly ignored batch)
+    the mean is 0 with gradient 0, unlike PyTorch's NaN, so that a step on it changes nothing.
+
+    Shapes and dtypes are checked at every call, class ids only where they lie in the CPU's memory:
+    on a GPU reading them back would stall every step, so call `check_labels` once per data set.
+
+    Attributes
+    ----------
+    name : str
+        Name in `names()`, or the one given to `anl`.
+    parameters_ : dict
+        The loss's own parameters (alpha, beta, ...); it has nothing to train.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[[Tensor, Tensor], Tensor],
+        parameters: dict[str, Any],
+        reduction: str = "mean",
+        ignore_index: int = -100,
+    ) -> None:
+        super().__init__()
+        if reduction not in ("none", "mean", "sum"):
+            raise ValueError(f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+        self.name = name
+        self.function = function
+        self.parameters_ = parameters
+        self.reduction = reduction
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Reduced loss; see the class."""
+        _check_form(logits, targets)
+        if _all_valid(targets, logits.shape[1], self.ignore_index):
+            values = self.function(logits, targets)  # (N, ...)
+            return values if self.reduction == "none" else getattr(values, self.reduction)()
+        values = self.unreduced(logits, targets)
+        if self.reduction == "none":
+            return values
+        total = values.sum()
+        if self.reduction == "sum":
+            return total
+        return total / (targets != self.ignore_index).sum().clamp(min=1)
+
+    def unreduced(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """One value per target, (N, ...), 0 where ignored.
+
+        Reads no value back, so it checks nothing and works under `torch.func.vmap`.
+        """
+        keep = targets != self.ignore_index
+        values = self.function(logits, torch.where(keep, targets, 0))
+        return torch.where(keep, values, 0)
+
+    def extra_repr(self) -> str:
+        shown = [repr(self.name), *(f"{k}={v!r}" for k, v in self.parameters_.items())]
+        return ", ".join([*shown, f"reduction={self.reduction!r}"])
+
+
+def names() -> tuple[str, ...]:
+    """Every name that `build` knows."""
+    return tuple(_FUNCTIONS)
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """Parameters of the named loss with their default values."""
+    signature = inspect.signature(_function(name))
+    return {k: p.default for k, p in list(signature.parameters.items())[2:]}
+
+
+def build(
+    name: str, reduction: str = "mean", ignore_index: int = -100, **parameters: float
+) -> Loss:
+    """Make a loss by name, e.g. ``build("anl-ce", alpha=5, beta=5)``.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+    reduction : {"mean", "sum", "none"}
+        As in `torch.nn.CrossEntropyLoss`.
+    ignore_index : int
+        Target value that counts for nothing.
+    **parameters
+        The loss's own parameters; the others keep the values of ``defaults(name)``.
+
+    Raises
+    ------
+    ValueError
+        Unknown name or reduction, or a parameter out of its range.
+    TypeError
+        A parameter the loss does not have, or one that is not a number.
+    """
+    known = defaults(name)
+    for key, value in parameters.items():
+        if key not in known:
+            takes = ", ".join(known) or "no parameters"
+            raise TypeError(f"loss {name!r} has no parameter {key!r}; it takes {takes}")
+        _check_parameter(name, key, value)
+    settings = known | parameters
+    return Loss(name, partial(_function(name), **settings), settings, reduction, ignore_index)
+
+
+def anl(
+    table: Callable[[Tensor], Tensor],
+    maximum: float,
+    alpha: float = 5.0,
+    beta: float = 5.0,
+    *,
+    name: str | None = None,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> Loss:
+    """Turn any active loss with a finite maximum into its own Active Negative Loss.
+
+    Parameters
+    ----------
+    table : callable
+        ``table(logits)`` gives the loss of every sample under every label, (N, K, ...) from
+        logits (N, K, ...). All entries finite and >= 0.
+    maximum : float
+        A, the largest value an entry is to have. Larger entries count as A, without gradient, in
+        the negative half. Some entry of every row must stay below it.
+    alpha, beta : float
+        Weights of the normalised and of the normalised negative half.
+    name : str, optional
+        What the module calls itself; by default from the table function's name.
+    reduction, ignore_index
+        As in `build`.
+
+    Examples
+    --------
+    >>> square = lambda logits: (1 - logits.softmax(1)) ** 2
+    >>> loss = anl(square, maximum=1.0)
+    """
+    if not (_is_number(maximum) and 0 < maximum < math.inf):
+        raise ValueError(f"maximum must be a finite number above 0, got {maximum!r}")
+    for key, value in (("alpha", alpha), ("beta", beta)):
+        _check_parameter("anl", key, value)
+    settings = {"maximum": maximum, "alpha": alpha, "beta": beta}
+    title = name or f"anl({getattr(table, '__name__', type(table).__name__)})"
+    function = partial(_anl_of, table, A=maximum, alpha=alpha, beta=beta)
+    return Loss(title, function, settings, reduction, ignore_index)
+
+
+def check_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> None:
+    """Raise if a label is not an int64 class id in 0..num_classes-1 (or ``ignore_index``).
+
+    For a whole data set, once, on any device; it reads two numbers back.
+    """
+    if labels.dtype != torch.int64:
+        raise TypeError(f"targets must be int64 class ids, got {labels.dtype}; use .long()")
+    kept = labels[labels != ignore_index]
+    if kept.numel():
+        low, high = (int(v) for v in torch.aminmax(kept))
+        if low < 0 or high >= num_classes:
+            wrong = low if low < 0 else high
+            raise ValueError(f"class id {wrong} is outside 0..{num_classes - 1}")
+
+
+def _anl_of(
+    table: Callable[[Tensor], Tensor],
+    logits: Tensor,
+    targets: Tensor,
+    *,
+    A: float,
+    alpha: float,
+    beta: float,
+) -> Tensor:
+    return active_negative(table(logits), targets, A, alpha, beta)
+
+
+def _function(name: str) -> Callable[..., Tensor]:
+    if name not in _FUNCTIONS:
+        raise ValueError(f"unknown loss {name!r}; known: {', '.join(_FUNCTIONS)}")
+    return _FUNCTIONS[name]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_parameter(name: str, key: str, value: object) -> None:
+    if key == "detach_focal":
+        if not isinstance(value, bool):
+            raise TypeError(f"detach_focal must be True or False, got {value!r}")
+        return
+    if not _is_number(value):
+        raise TypeError(f"{key} of {name!r} must be a number, got {value!r}")
+    within, words = _NARROWER.get((name, key), _RANGES[key])
+    if not (math.isfinite(value) and within(value)):  # type: ignore[arg-type]
+        raise ValueError(f"{key} of {name!r} must be {words}, got {value!r}")
+
+
+def _check_form(logits: Tensor, targets: Tensor) -> None:
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must be floating point, got {logits.dtype}")
+    if targets.dtype != torch.int64:
+        raise TypeError(f"targets must be int64 class ids, got {targets.dtype}; use .long()")
+    if logits.dim() < 2 or logits.shape[1] < 2:
+        raise ValueError(f"logits must be (N, K, ...) with K >= 2, got {tuple(logits.shape)}")
+    expected = logits.shape[:1] + logits.shape[2:]
+    if targets.shape != expected:
+        raise ValueError(
+            f"targets must be {tuple(expected)} for logits {tuple(logits.shape)}, "
+            f"got {tuple(targets.shape)}"
+        )
+
+
+def _all_valid(targets: Tensor, num_classes: int, ignore_index: int) -> bool:
+    """Whether every target is known to be a class id that counts; raises on a wrong one."""
+    if targets.device.type != "cpu" or torch.compiler.is_compiling() or not targets.numel():
+        return False
+    try:
+        low, high = (int(v) for v in torch.aminmax(targets))
+    except RuntimeError:  # under torch.func.vmap there is no value to read
+        return False
+    if low >= 0 and high < num_classes:
+        return not 0 <= ignore_index < num_classes
+    check_labels(targets, num_classes, ignore_index)
+    return False
