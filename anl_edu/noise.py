@@ -269,15 +269,30 @@ def instance_dependent(
     u = torch.rand(len(y), dtype=torch.float64, generator=generator)
     q = (rate + 0.1 * torch.special.ndtri(low + (high - low) * u)).clamp(0, 1)  # (N,)
 
-    P = torch.empty(len(y), K, dtype=torch.float64)
-    for i in range(K):  # one class at a time: W whole would take K² D numbers
-        W = torch.randn(x.shape[1], K, generator=generator)  # (D, K)
+    P = q[:, None] * wrong_class_shares(x, y, K, generator)  # (N, K)
+    P[torch.arange(len(y)), y] = 1 - q
+    return torch.multinomial(P, 1, generator=generator).squeeze(1).to(labels.device)
+
+
+def wrong_class_shares(
+    features: Tensor, labels: Tensor, num_classes: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Return (N, K) float64: which class each sample would go to, were its label wrong.
+
+    One random W ~ N(0, 1) of shape (K, D, K); row n is the softmax of x_n W[y_n], with the
+    sample's own class left out (PDN: Xia et al., NeurIPS 2020). `instance_dependent` draws from
+    this; here ``features``, (N, D) or (N, C, H, W), are taken as they are.
+    """
+    x = features.cpu().float().flatten(1)  # (N, D)
+    y = labels.cpu()
+    shares = torch.empty(len(y), num_classes, dtype=torch.float64)
+    for i in range(num_classes):  # one class at a time: W whole would take K² D numbers
+        W = torch.randn(x.shape[1], num_classes, generator=generator)  # (D, K)
         mine = y == i
         scores = (x[mine] @ W).double()
         scores[:, i] = -torch.inf
-        P[mine] = q[mine, None] * scores.softmax(1)
-    P[torch.arange(len(y)), y] = 1 - q
-    return torch.multinomial(P, 1, generator=generator).squeeze(1).to(labels.device)
+        shares[mine] = scores.softmax(1)
+    return shares
 
 
 def realised(clean: Tensor, noisy: Tensor, K: int) -> Realised:
