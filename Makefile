@@ -6,8 +6,8 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Tests and notebooks run side by side, one a core: more threads in each would only get in the way.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-quiet := ANL_EDU_PROGRESS=off
-offline := $(if $(ANL_EDU_DATA),,ANL_EDU_OFFLINE=1)
+# No network, no progress file, and an error in a widget's callback is an error.
+strict := ANL_EDU_OFFLINE=1 ANL_EDU_PROGRESS=off ANL_EDU_STRICT=1
 lessons := $(wildcard notebooks/*.ipynb notebooks/labs/*.ipynb)
 
 $(VENV)/.ready-%: pyproject.toml tools/setup.sh
@@ -25,7 +25,7 @@ lab: $(VENV)/.ready-lab ## open JupyterLab at lesson 00
 test: $(VENV)/.ready-test ## lint, types, package, every notebook, lessons in a real browser
 	@failed=; \
 	$(MAKE) --no-print-directory lint || failed="$$failed lint"; \
-	$(one_thread) $(quiet) $(offline) pytest -n logical --maxprocesses 4 --dist loadfile \
+	$(one_thread) $(strict) pytest -n logical --maxprocesses 4 --dist loadfile \
 	    --nbval-lax --nbval-current-env --nbval-cell-timeout 300 tests $(lessons) $(ARGS) \
 	    || failed="$$failed pytest"; \
 	if [ -n "$$failed" ]; then echo "make test failed in:$$failed" >&2; exit 1; fi

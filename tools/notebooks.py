@@ -35,7 +35,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
-SIZE = (700, 420)  # pixels of a still picture whose figure does not say
+WIDTH, HEIGHT = 760, 420  # pixels of a still picture whose figure does not say
 COLOURS = 64
 DIGITS = 6  # significant digits kept in a figure's numbers
 MAX_BYTES = 2_000_000
@@ -108,7 +108,6 @@ def execute(book: nbformat.NotebookNode, folder: Path, data: Path | None) -> Non
             "ANL_EDU_OFFLINE": "1",
             "ANL_EDU_PROGRESS": "off",
             "ANL_EDU_DEVICE": "cpu",
-            "ANL_EDU_STILL": "1",  # explorers add their figure to what they display
             "ANL_EDU_DATA": str(data.resolve()) if data else empty,
             "IPYTHONDIR": empty,
             "OMP_NUM_THREADS": "1",  # sums in one order, on any machine
@@ -170,7 +169,7 @@ def tidy_bundle(
 ) -> None:
     """Bring one MIME bundle into its committed form."""
     bundle, metadata = output.data, {}
-    view = bundle.pop(WIDGET, None)
+    bundle.pop(WIDGET, None)  # an explorer without its kernel is the figure of its first state
     if FIGURE in bundle:
         figure = trimmed(bundle[FIGURE])
         digest = hashlib.sha256(json.dumps(figure, sort_keys=True).encode()).hexdigest()[:16]
@@ -178,11 +177,8 @@ def tidy_bundle(
         picture = stills.get((cell_id, digest)) or still(figure)
         bundle["image/png"] = picture
         metadata = {"figure": digest}
-        if view is None:
-            bundle[FIGURE] = figure
-        else:  # without its kernel an explorer is the picture of its first state
-            del bundle[FIGURE]
-        bundle.pop("text/html", None)
+        bundle[FIGURE] = figure
+        bundle.pop("text/html", None)  # plotly's own page form: megabytes of script
     for kind in ("text/plain", "text/html", "text/markdown"):
         if kind in bundle:
             bundle[kind] = tidy_text(bundle[kind])
@@ -219,7 +215,7 @@ def still(figure: dict[str, Any]) -> str:
     """Draw the figure in a local Chromium; give a base64 PNG with few colours."""
     kaleido.start_sync_server(n=1, mathjax=False, silence_warnings=True)
     layout = figure.get("layout", {})
-    size = {"width": layout.get("width", SIZE[0]), "height": layout.get("height", SIZE[1])}
+    size = {"width": layout.get("width", WIDTH), "height": layout.get("height", HEIGHT)}
     shown = {key: figure[key] for key in ("data", "layout") if key in figure}
     raw = kaleido.calc_fig_sync(shown, opts={"format": "png", "scale": 1, **size})
     picture = Image.open(io.BytesIO(raw)).convert("RGB")
