@@ -73,7 +73,7 @@ def several(
     )
 
 
-def _named(kind: type, label: str, tooltip: str, **traits: Any) -> widgets.Widget:
+def _named(kind: Any, label: str, tooltip: str, **traits: Any) -> widgets.Widget:
     # ipywidgets 8 renamed description_tooltip to tooltip; the browser reads it out as a name.
     key = "tooltip" if "tooltip" in kind.class_trait_names() else "description_tooltip"
     said = {key: tooltip or label}
@@ -204,7 +204,7 @@ class Explorer(widgets.VBox):
         still = go.Figure(self.figure)
         still.add_annotation(
             text="A picture: run this cell to move the controls.",
-            xref="paper", yref="paper", x=1, y=1.02, xanchor="right", yanchor="bottom",
+            xref="paper", yref="paper", x=1, y=0, xanchor="right", yanchor="top", yshift=-42,
             showarrow=False, font={"size": 12, "color": "#555555"},
         )  # fmt: skip
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}

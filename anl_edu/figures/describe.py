@@ -45,8 +45,7 @@ def alt_text(fig: go.Figure) -> str:
         if words(axis.title.text)
     ]
     parts += axes
-    drawn = [t for t in fig.data if t.visible in (None, True)]
-    named = [t for t in drawn if t.name or t.showlegend is not False] or drawn
+    named = _told(fig)
     parts += [_series(t, i) for i, t in enumerate(named[:_MAX_SERIES])]
     if len(named) > _MAX_SERIES:
         parts.append(f"And {len(named) - _MAX_SERIES} more series.")
@@ -57,6 +56,12 @@ def alt_text(fig: go.Figure) -> str:
             f"{names[-1]}; described here at {names[slider.active or 0]}."
         )
     return " ".join(p for p in parts if p)
+
+
+def _told(fig: go.Figure) -> list[Any]:
+    """Return the visible traces worth telling: not the nameless ones beside named ones."""
+    drawn = [t for t in fig.data if t.visible in (None, True)]
+    return [t for t in drawn if t.name or t.showlegend is not False] or drawn
 
 
 def words(text: str | None) -> str:
@@ -104,7 +109,7 @@ def _series(trace: Any, place: int) -> str:
         x = np.arange(y.size)
     seen = np.flatnonzero(np.isfinite(y))
 
-    def at(i: int) -> str:
+    def at(i: Any) -> str:
         return f"{number(y[i])} at {number(x[i])}"
 
     if seen.size == 0:
@@ -169,7 +174,7 @@ def data_table(fig: go.Figure) -> str:
     shared: dict[tuple[str, ...], tuple[str, list[str], list[np.ndarray]]] = {}
     tables = []
     across = words(fig.layout.xaxis.title.text) or "x"
-    for place, trace in enumerate(t for t in fig.data if t.visible in (None, True)):
+    for place, trace in enumerate(_told(fig)):
         name = words(trace.name) or f"series {place + 1}"
         z = _values(trace, "z")
         if z.ndim == 2 and is_number(z):

@@ -89,10 +89,12 @@ _LABELS = {"clean": "correct labels", "wrong": "wrong labels"}
 def style_of(name: str) -> Style:
     """Return the fixed style of a loss (or of the halves ``"clean"`` and ``"wrong"``).
 
-    A name that is not in the package, such as a reader's own loss, gets plum with a dash and a
-    marker that depend on the name alone.
+    Words after a space do not change it: ``"anl-ce (recorded)"`` is drawn as ANL-CE. A name that
+    is not in the package, such as a reader's own loss, gets plum with a dash and a marker that
+    depend on the name alone.
     """
     key = name.lower()
+    key = key if key in STYLES else key.split(" ")[0]
     if key in STYLES:
         return STYLES[key]
     code = zlib.crc32(key.encode())
@@ -101,7 +103,10 @@ def style_of(name: str) -> Style:
 
 def label_of(name: str) -> str:
     """Return the name as the papers print it: ``"anl-ce"`` gives ``"ANL-CE"``."""
-    return _LABELS.get(name, name.upper() if name.lower() in STYLES else name)
+    if name in _LABELS:
+        return _LABELS[name]
+    loss, space, rest = name.partition(" ")
+    return (loss.upper() if loss.lower() in STYLES else loss) + space + rest
 
 
 _AXIS = {
