@@ -40,6 +40,8 @@ _CIFAR100_CLASSES = (
     "trout tulip turtle wardrobe whale willow_tree wolf woman worm"
 )
 
+FULL_SIZE = {"train": 50_000, "test": 10_000}
+
 _RECONSTRUCT = np.empty(0).__reduce__()[0]  # its module is not the same in NumPy 1 and 2
 _PICKLED_NUMPY = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
@@ -232,13 +234,28 @@ def _part(
         bad = labels.min() if labels.min() < 0 else labels.max()
         raise ValueError(f"{y} in {path} holds label {bad}, outside 0..{K - 1}")
     index = content.get(f"{split}_index")
-    if index is not None and (index.shape != labels.shape or index.dtype.kind not in "iu"):
-        raise ValueError(f"{split}_index in {path} must be {len(labels)} integers")
+    if index is not None:
+        size = FULL_SIZE[split]
+        if index.shape != labels.shape or index.dtype.kind not in "iu":
+            raise ValueError(f"{split}_index in {path} must be {len(labels)} integers")
+        if len(index) and not 0 <= index.min() <= index.max() < size:
+            raise ValueError(f"{split}_index in {path} leaves 0..{size - 1}")
     return images, labels.astype(np.int64), None if index is None else index.astype(np.int64)
 
 
 def _channels_first(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+
+
+def numpy_globals() -> list[Any]:
+    """Return what `torch.serialization.safe_globals` must allow for NumPy's integer arrays."""
+    return [
+        (_RECONSTRUCT, "numpy.core.multiarray._reconstruct"),
+        (_RECONSTRUCT, "numpy._core.multiarray._reconstruct"),
+        np.ndarray,
+        np.dtype,
+        type(np.dtype(np.int64)),
+    ]
 
 
 def read_human(path: Path, spec: Spec, which: str) -> tuple[Tensor, Tensor]:
@@ -249,16 +266,9 @@ def read_human(path: Path, spec: Spec, which: str) -> tuple[Tensor, Tensor]:
     ValueError
         The file is broken, holds anything but arrays and plain values, or lacks these labels.
     """
-    allowed: list[Any] = [
-        (_RECONSTRUCT, "numpy.core.multiarray._reconstruct"),
-        (_RECONSTRUCT, "numpy._core.multiarray._reconstruct"),
-        np.ndarray,
-        np.dtype,
-        type(np.dtype(np.int64)),
-    ]
     key = spec.human_keys[which]
     try:
-        with torch.serialization.safe_globals(allowed):
+        with torch.serialization.safe_globals(numpy_globals()):
             content = torch.load(path, map_location="cpu", weights_only=True)
         noisy, clean = (
             torch.from_numpy(np.asarray(content[k], np.int64)) for k in (key, "clean_label")

@@ -21,7 +21,7 @@ from anl_edu import cifar
 from anl_edu.download import DownloadError, fetch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ImageData:
     """A labelled image set, in memory.
 
@@ -56,6 +56,9 @@ class ImageData:
     std: tuple[float, ...]
     y_clean: Tensor | None = None
     train_index: Tensor | None = None
+
+    def __repr__(self) -> str:
+        return f"ImageData({self.source})"
 
     @property
     def num_classes(self) -> int:
@@ -126,7 +129,8 @@ def load(name: str, *, download: bool = True) -> ImageData:
     """
     if name == "digits":
         return _digits()
-    _check_name(name)
+    if name not in cifar.SETS:
+        raise ValueError(f"unknown data set {name!r}: use one of {', '.join(names())}")
     spec = cifar.SETS[name]
     path = _find(spec.npz)
     if path is None:
@@ -212,6 +216,11 @@ def human_labels_for(data: ImageData, which: str, *, download: bool = True) -> T
                 "is not known, so they have no human labels"
             )
         index = torch.arange(len(clean))
+    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(clean):
+        raise ValueError(
+            f"train_index runs from {int(index.min())} to {int(index.max())}, "
+            f"but there are {len(clean):,} human labels"
+        )
     differ = int((clean[index] != true).sum())
     if differ:
         raise ValueError(
@@ -222,7 +231,8 @@ def human_labels_for(data: ImageData, which: str, *, download: bool = True) -> T
 
 
 def _human_file(name: str, which: str, download: bool) -> tuple[Tensor, Tensor]:
-    _check_name(name)
+    if name not in cifar.SETS:
+        raise ValueError(f"{name} has no human labels: use one of {', '.join(cifar.SETS)}")
     spec = cifar.SETS[name]
     if which not in spec.human_keys:
         known = ", ".join(spec.human_keys)
@@ -298,10 +308,10 @@ def _read_npz(name: str, spec: cifar.Spec, path: Path) -> ImageData:
     whole = (n, n_test) == (50_000, 10_000)
     found = f"{n:,} train + {n_test:,} test images"
     kind = "" if whole else " (a part: the whole set has 50,000 + 10,000)"
-    altered = f", pixels altered: not {spec.title} itself, nor are accuracies" if a.altered else ""
+    warning = f"; not the original pixels, so accuracies are not {spec.title}'s"
     return ImageData(
         name=name,
-        source=f"{spec.title}: {found}{kind}{altered}, from {path.name}",
+        source=f"{spec.title}: {found}{kind}, from {path.name}{warning if a.altered else ''}",
         x_train=a.x_train,
         y_train=a.y_train,
         x_test=a.x_test,
@@ -329,11 +339,6 @@ def _stratified(y: Tensor, n: int | None, g: torch.Generator, part: str) -> Tens
     starts = sizes.cumsum(0) - sizes
     rank = torch.arange(len(y)) - starts.repeat_interleave(sizes)  # place within its class
     return by_class[rank < take.repeat_interleave(sizes)].sort().values
-
-
-def _check_name(name: str) -> None:
-    if name not in cifar.SETS:
-        raise ValueError(f"unknown data set {name!r}: use one of {', '.join(names())}")
 
 
 def _check_range(labels: Tensor, K: int, what: str) -> None:

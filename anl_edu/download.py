@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pooch
 import requests
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 CONNECT_SECONDS = 3.0  # a host that cannot be reached must not hold the reader up
 READ_SECONDS = 20.0  # silence after which a transfer counts as cut
 GIVE_UP_SECONDS = 10.0  # without a single byte, ask no further hosts
 TRIES = 5  # per host, counted again whenever bytes have arrived
-CHUNK = 1 << 16
+CHUNK = 1 << 13  # bytes; what a cut can lose
 
 _NETWORK_ERRORS = (requests.RequestException, OSError)
 
@@ -67,14 +67,24 @@ def fetch(
         raise DownloadError(f"{filename}: ANL_EDU_OFFLINE is set")
     if mirror := os.environ.get("ANL_EDU_MIRROR"):
         urls = [f"{mirror.rstrip('/')}/{filename}", *urls]
-    folder.mkdir(parents=True, exist_ok=True)
     # Two processes may want the same file: the second waits, and finds it there.
-    with FileLock(folder / f"{filename}.lock"):
-        if _intact(target, sha256):
-            return target
-        if note:
-            tqdm.write(note)
-        _first_that_has_it(urls, target, sha256)
+    lock = FileLock(folder / f"{filename}.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            tqdm.write(f"Another process is downloading {filename}: waiting for it.")
+            lock.acquire()
+    except OSError as error:
+        raise DownloadError(f"{folder} cannot be written: {error.strerror}") from error
+    try:
+        if not _intact(target, sha256):
+            if note:
+                tqdm.write(note)
+            _first_that_has_it(urls, target, sha256)
+    finally:
+        lock.release()
     return target
 
 
@@ -129,6 +139,8 @@ def _continue(url: str, part: Path, label: str) -> None:
         if reply.status_code == requests.codes.requested_range_not_satisfiable:
             return  # nothing is left to send; the checksum tells whether what is here is right
         reply.raise_for_status()
+        if reply.headers.get("Content-Type", "").startswith("text/html"):
+            raise requests.HTTPError("sent a web page instead of the file", response=reply)
         resumed = reply.status_code == requests.codes.partial_content
         if resumed and not reply.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             raise OSError(f"asked for bytes from {have}, got {reply.headers.get('Content-Range')}")
@@ -174,8 +186,10 @@ def _size(path: Path) -> int:
 
 
 def _brief(error: BaseException) -> str:
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and not error.response.ok:
         return f"HTTP {error.response.status_code}"
-    if isinstance(error, requests.ConnectionError | requests.Timeout):
-        return "not reached" if not isinstance(error, requests.ReadTimeout) else "went silent"
-    return str(error)
+    if isinstance(error, requests.ReadTimeout):
+        return "went silent"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "hung up"
+    return "not reached" if isinstance(error, requests.ConnectionError) else str(error)
