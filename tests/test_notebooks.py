@@ -1,0 +1,200 @@
+"""Rules that every committed lesson keeps; that it also runs is nbval's part (`make test`)."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+import anl_edu
+from anl_edu import exercises
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
+LABS = sorted(NOTEBOOKS.glob("labs/*.ipynb"))
+FIGURE = "application/vnd.plotly.v1+json"
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|tmp|root|home|Users|content)/[a-z]")
+TIMING = re.compile(r"\b\d+\.\d+ ?(?:s|ms|µs|sec|seconds?|minutes?|it/s|epochs/s)\b")
+HEADER = ("goal", "prerequisites", "minutes", "memory", "download")
+
+Cell = dict[str, Any]
+
+lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+notebook = pytest.mark.parametrize("path", LESSONS + LABS, ids=lambda path: path.stem)
+
+
+@cache
+def book(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def source(cell: Cell) -> str:
+    return "".join(cell["source"])
+
+
+def code(path: Path) -> list[Cell]:
+    return [cell for cell in book(path)["cells"] if cell["cell_type"] == "code"]
+
+
+def outputs(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each output with its cell's id."""
+    for cell in code(path):
+        for output in cell["outputs"]:
+            yield cell["id"], output
+
+
+def said(output: dict[str, Any]) -> str:
+    """The text a reader sees in an output."""
+    bundle = output.get("data", {})
+    parts = [output.get("text", ""), *(v for k, v in bundle.items() if k.startswith("text/"))]
+    return "\n".join("".join(part) for part in parts)
+
+
+def headings(path: Path) -> list[str]:
+    text = "\n".join(source(c) for c in book(path)["cells"] if c["cell_type"] == "markdown")
+    return re.findall(r"^#+ +(.+)$", text, flags=re.MULTILINE)
+
+
+def tree(cell: Cell) -> ast.Module:
+    """The cell's syntax, its shell and magic lines left out."""
+    lines = [line for line in source(cell).splitlines() if not re.match(r"\s*[%!?]", line)]
+    return ast.parse("\n".join(lines) or "pass")
+
+
+def checked(path: Path) -> list[str]:
+    """The exercise named by each call of `check` in a notebook."""
+    names = []
+    for cell in code(path):
+        for node in ast.walk(tree(cell)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "check":
+                assert isinstance(node.args[0], ast.Constant), ast.unparse(node)
+                names.append(node.args[0].value)
+    return names
+
+
+@cache
+def package_names() -> frozenset[str]:
+    """Every public function and class of the package."""
+    names = set()
+    for found in pkgutil.walk_packages(anl_edu.__path__, "anl_edu."):
+        if found.name.rpartition(".")[2].startswith("_"):
+            continue
+        for name, value in vars(importlib.import_module(found.name)).items():
+            callable_ = inspect.isroutine(value) or inspect.isclass(value)
+            made_here = getattr(value, "__module__", "") == found.name
+            if callable_ and made_here and not name.startswith("_"):
+                names.add(name)
+    return frozenset(names)
+
+
+def test_lessons_are_numbered_without_a_gap() -> None:
+    assert [path.name[:3] for path in LESSONS] == [f"{n:02d}-" for n in range(len(LESSONS))]
+    assert len(LESSONS) > 5
+
+
+@notebook
+def test_is_valid_with_ids_of_its_own(path: Path) -> None:
+    nbformat.validate(book(path))
+    ids = [cell["id"] for cell in book(path)["cells"]]
+    assert len(set(ids)) == len(ids)
+    assert book(path)["metadata"]["kernelspec"]["name"] == "python3"
+
+
+@notebook
+def test_carries_nothing_of_the_machine_it_ran_on(path: Path) -> None:
+    assert set(book(path)["metadata"]) == {"kernelspec", "language_info"}
+    for cell in book(path)["cells"]:
+        assert set(cell["metadata"]) <= {"tags", "jupyter"}, cell["id"]
+    for where, output in outputs(path):
+        assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), where
+        for pattern in (MACHINE_PATH, TIMING, re.compile(r" at 0x[0-9a-f]{6}")):
+            assert pattern.search(said(output)) is None, (where, said(output)[:300])
+
+
+@notebook
+def test_is_small_with_short_cells(path: Path) -> None:
+    assert path.stat().st_size <= 2_000_000
+    lengths = {cell["id"]: len(source(cell).splitlines()) for cell in code(path)}
+    assert {where: n for where, n in lengths.items() if n > 30} == {}
+
+
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
+def test_lab_is_left_for_the_student_to_run(path: Path) -> None:
+    assert list(outputs(path)) == []
+
+
+@lesson
+def test_ran_from_top_to_bottom_without_complaint(path: Path) -> None:
+    counts = [cell["execution_count"] for cell in code(path) if source(cell).strip()]
+    assert counts == list(range(1, len(counts) + 1))
+    for where, output in outputs(path):
+        assert output["output_type"] != "error", where
+        assert output.get("name") != "stderr", (where, said(output)[:300])
+
+
+@lesson
+def test_claims_are_held_by_nbval(path: Path) -> None:
+    """At least five, each of text that is the same on any machine, and no cell is left out."""
+    held = [c for c in code(path) if "nbval-check-output" in c["metadata"].get("tags", [])]
+    assert len(held) >= 5
+    for cell in held:
+        assert cell["outputs"], cell["id"]
+        for output in cell["outputs"]:
+            assert set(output.get("data", {})) <= {"text/plain"}, cell["id"]
+    tags = {tag for cell in code(path) for tag in cell["metadata"].get("tags", [])}
+    assert tags.isdisjoint({"nbval-skip", "raises-exception", "nbval-raises-exception"})
+
+
+@lesson
+def test_opens_with_what_the_reader_needs_to_know(path: Path) -> None:
+    first = book(path)["cells"][0]
+    assert first["cell_type"] == "markdown"
+    assert re.match(r"# \S", source(first))
+    assert [word for word in HEADER if word not in source(first).lower()] == []
+
+
+@lesson
+def test_closes_with_summary_and_references(path: Path) -> None:
+    last = [heading.lower() for heading in headings(path)[-3:]]
+    summary = next((i for i, heading in enumerate(last) if "summary" in heading), None)
+    assert summary is not None, last
+    assert any("references" in heading for heading in last[summary + 1 :]), last
+
+
+@lesson
+def test_defines_nothing_that_lives_in_the_package(path: Path) -> None:
+    kinds = ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef
+    made = {n.name for cell in code(path) for n in ast.walk(tree(cell)) if isinstance(n, kinds)}
+    assert made & package_names() == set()
+
+
+@lesson
+def test_figures_have_a_still_and_words(path: Path) -> None:
+    bundles = [(where, output.get("data", {})) for where, output in outputs(path)]
+    figures = [(where, data) for where, data in bundles if FIGURE in data]
+    assert figures
+    for where, data in figures:
+        picture = base64.b64decode(data.get("image/png", ""))
+        assert picture.startswith(b"\x89PNG"), where
+        assert len("".join(data.get("text/plain", ""))) > 40, where
+        assert "text/html" not in data, where
+
+
+@lesson
+def test_exercises_are_registered_and_asked(path: Path) -> None:
+    number = int(path.name[:2])
+    known = {exercise.name for exercise in exercises.all_exercises() if exercise.lesson == number}
+    asked = set(checked(path))
+    assert len(asked) >= 2
+    assert asked == known
