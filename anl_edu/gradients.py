@@ -152,7 +152,7 @@ def per_sample_parameter_norms(
     loss: Callable[[Tensor, Tensor], Tensor],
     images: Tensor,
     targets: Tensor,
-    chunk_size: int | None = 128,
+    chunk_size: int | None = 64,
 ) -> Tensor:
     """Euclidean norm of each sample's loss gradient at all the model's trainable parameters.
 
