@@ -249,7 +249,7 @@ def read(path: str | Path) -> Run:
 
 
 def find(folder: str | Path | None = None, **filters: Any) -> list[Run]:
-    """Recorded runs of a folder whose spec has the given values, sorted by loss and seed.
+    """Return the recorded runs of a folder whose spec has the given values, sorted by loss and seed.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ def replay(run: Run) -> Iterator[EpochRecord]:
 
 
 def recorded() -> Path:
-    """The folder of the collection's recorded runs: data/runs, or its copy in the package."""
+    """Return the folder of recorded runs: data/runs, or its copy in the package."""
     packaged = Path(__file__).parent / "recorded"
     return packaged if packaged.is_dir() else Path(__file__).parent.parent / "data" / "runs"
 
