@@ -86,10 +86,8 @@ def _kind(trace: Any) -> str:
 
 
 def _values(trace: Any, key: str) -> np.ndarray:
-    try:
-        value = trace[key]
-    except (KeyError, ValueError):
-        value = None
+    # Asked for a property it does not have, plotly searches for a similar one: a millisecond.
+    value = trace[key] if key in trace else None
     return np.asarray([] if value is None else value)
 
 
