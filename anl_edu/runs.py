@@ -249,7 +249,7 @@ def read(path: str | Path) -> Run:
 
 
 def find(folder: str | Path | None = None, **filters: Any) -> list[Run]:
-    """Return the recorded runs of a folder whose spec has the given values, sorted by loss and seed.
+    """Return the recorded runs of a folder whose spec has the given values, in order of name.
 
     Parameters
     ----------
