@@ -1,0 +1,91 @@
+"""Models: the reference's sizes, both memory formats, any image they can take."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from anl_edu import models
+
+
+def test_cnn8_has_the_reference_number_of_parameters() -> None:
+    assert models.count_parameters(models.cnn8(10)) == 1_639_794
+
+
+def test_resnet34_has_the_cifar_stem_and_size() -> None:
+    model = models.resnet34(100)
+    # torchvision's ResNet-34 holds 21,797,672 at K = 1000 with a 7x7 stem
+    expected = 21_797_672 - 64 * 3 * (49 - 9) - 513 * 900
+    assert models.count_parameters(model) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "options"),
+    [
+        ("mlp", (1, 8, 8), {"hidden": (16,)}),
+        ("mlp", (3, 5, 7), {"hidden": ()}),
+        ("cnn4", (1, 28, 28), {}),
+        ("cnn4", (3, 8, 8), {}),
+        ("cnn8", (1, 8, 8), {"widths": (4, 8, 12), "hidden": 16}),
+        ("cnn8", (3, 32, 32), {"widths": (4, 8, 12), "hidden": 16}),
+        ("cnn8", (3, 32, 32), {"widths": (4, 8, 12), "hidden": 16, "shrink": 2}),
+        ("cnn8", (3, 37, 37), {"widths": (4, 8), "hidden": 16}),
+        ("resnet34", (2, 9, 11), {}),
+    ],
+)
+def test_logits_have_the_right_shape_in_both_memory_formats(
+    name: str, shape: tuple[int, ...], options: dict
+) -> None:
+    torch.manual_seed(0)
+    model = models.build(name, shape, 7, **options).eval()
+    x = torch.randn(2, *shape)
+    plain = model(x)
+    assert plain.shape == (2, 7)
+    last = model.to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(plain, last, rtol=1e-4, atol=1e-4)
+
+
+def test_resnet50_comes_from_torchvision_with_our_number_of_classes() -> None:
+    assert models.build("resnet50", (3, 64, 64), 50).fc.out_features == 50
+
+
+def test_initialisation_is_the_reference_one() -> None:
+    torch.manual_seed(0)
+    model = models.cnn8(10)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            bound = math.sqrt(6 / (module.in_channels * 9))
+        elif isinstance(module, nn.Linear):
+            bound = math.sqrt(6 / (module.in_features + module.out_features))
+        else:
+            continue
+        largest = module.weight.abs().max().item()
+        assert 0.98 * bound < largest <= bound
+        assert module.bias is not None
+        assert not module.bias.any()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: models.build("vgg", (3, 32, 32), 10), "unknown model 'vgg'; known: mlp"),
+        (lambda: models.build("cnn8", (3, 32, 30), 10), "square images; got 32x30"),
+        (lambda: models.build("cnn8", (3, 7, 7), 10), "at least 8 pixels a side; got size 7"),
+        (lambda: models.build("cnn8", (3, 8, 8), 10, shrink=2), "at least 16 pixels"),
+        (lambda: models.build("mlp", (64,), 10), r"shape must be \(C, H, W\)"),
+        (lambda: models.build("mlp", (1, 8, 8), 0), "got .*0"),
+        (lambda: models.mlp(4, 2, (3, -1)), "hidden must be whole numbers"),
+        (lambda: models.build("resnet50", (1, 28, 28), 10), "three channels; got 1"),
+    ],
+)
+def test_wrong_requests_name_the_value(call, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_wrong_options_and_images_name_what_is_right() -> None:
+    with pytest.raises(TypeError, match=r"model 'cnn8'.*'depth'"):
+        models.build("cnn8", (3, 32, 32), 10, depth=3)
+    with pytest.raises(ValueError, match=r"takes images \(N, 3, 32, 32\); got \(1, 3, 28, 28\)"):
+        models.cnn8(10)(torch.zeros(1, 3, 28, 28))
