@@ -45,6 +45,7 @@ from anl_edu.losses.tables import (
     ce_table,
     fl_maximum,
     fl_table,
+    log_probabilities,
     normalized,
     normalized_negative,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "jal_ce",
     "jal_fl",
     "l1_penalty",
+    "log_probabilities",
     "mae",
     "names",
     "nce",
