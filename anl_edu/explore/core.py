@@ -1,8 +1,7 @@
 """Explorers: a pure drawing function, a few labelled controls, and the figure between them.
 
 An :class:`Explorer` calls ``draw(**state)`` whenever a control moves and carries the difference
-into the figure on the page. It runs on ipywidgets 7.7 and 8 and plotly 5.24 and later. Where a
-``FigureWidget`` cannot live (no anywidget, Google Colab) the figure is redrawn in an output area.
+into the figure on the page. It runs on ipywidgets 7.7 and 8 and plotly 5.24 and later.
 """
 
 from __future__ import annotations
@@ -18,8 +17,10 @@ import ipywidgets as widgets
 import numpy as np
 import plotly.graph_objects as go
 
-from anl_edu.figures.core import mime_bundle, on_colab
+from anl_edu.figures.core import mime_bundle
 from anl_edu.figures.describe import details, words
+
+from .canvas import new_canvas
 
 _WIDE = widgets.Layout(width="min(640px, 98%)")
 _LABEL = {"description_width": "200px"}  # wide enough that no label is cut
@@ -128,7 +129,7 @@ class Explorer(widgets.VBox):
         self._line = widgets.HTML()
         self._words = widgets.HTML()
         self.figure = draw(**self.state)  # an error here fails the cell, as any error would
-        self.canvas = _canvas(self.figure)
+        self.canvas = new_canvas(self.figure)
         self._describe()
         super().__init__(
             [
@@ -199,8 +200,6 @@ class Explorer(widgets.VBox):
         """
         from IPython.display import display
 
-        if isinstance(self.canvas, _Redrawn) and not self.canvas.drawn:
-            self.canvas.draw(self.figure)
         still = go.Figure(self.figure)
         still.add_annotation(
             text="A picture: run this cell to move the controls.",
@@ -209,73 +208,6 @@ class Explorer(widgets.VBox):
         )  # fmt: skip
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         display({WIDGET_MIME: view} | mime_bundle(still), raw=True)
-
-
-class _Live:
-    """A FigureWidget that takes only what differs from the figure it shows."""
-
-    def __init__(self, figure: go.Figure) -> None:
-        self.widget = go.FigureWidget(figure)
-
-    def draw(self, figure: go.Figure) -> None:
-        shown = self.widget
-        kinds = [t.type for t in figure.data]
-        with shown.batch_update():
-            if [t.type for t in shown.data] != kinds:
-                shown.data = ()
-                shown.add_traces(figure.data)
-            else:
-                for old, new in zip(shown.data, figure.data, strict=True):
-                    _carry(old, new)
-            _carry(shown.layout, figure.layout)
-
-
-def _carry(old: Any, new: Any) -> None:
-    """Give `old` each property in which `new` differs; unset what `new` does not have."""
-    before, after = old.to_plotly_json(), new.to_plotly_json()
-    for key in before.keys() | after.keys():
-        if key in ("type", "uid", "template"):
-            continue
-        if not _same(before.get(key), after.get(key)):
-            old[key] = after.get(key)
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return a is not None and b is not None and np.array_equal(np.asarray(a), np.asarray(b))
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
-    return type(a) is type(b) and bool(a == b)
-
-
-class _Redrawn:
-    """An output area in which the whole figure is drawn anew each time."""
-
-    def __init__(self, figure: go.Figure) -> None:
-        self.widget = widgets.Output()
-        self.drawn = False
-
-    def draw(self, figure: go.Figure) -> None:
-        from IPython.display import clear_output, display
-
-        self.drawn = True
-        with self.widget:
-            clear_output(wait=True)
-            if on_colab():
-                figure.show(renderer="colab")
-            else:
-                display(mime_bundle(figure), raw=True)
-
-
-def _canvas(figure: go.Figure) -> _Live | _Redrawn:
-    if on_colab() or os.environ.get("ANL_EDU_REDRAW"):
-        return _Redrawn(figure)
-    try:
-        return _Live(figure)
-    except ImportError:  # plotly from 6.0 needs anywidget for a FigureWidget
-        return _Redrawn(figure)
 
 
 def _panel(error: Exception) -> str:
