@@ -16,7 +16,7 @@ import ipywidgets as widgets
 import plotly.graph_objects as go
 
 from anl_edu.figures.core import mime_bundle, on_colab, plain
-from anl_edu.figures.describe import alt_text
+from anl_edu.figures.style import TEMPLATE
 
 # Both scripts share one promise of plotly.js a page, whichever of them runs first.
 _PROMISE = """
@@ -60,6 +60,7 @@ async function render({ model, el }) {
     const draw = () => {
       const { data, layout } = model.get("figure");
       place.setAttribute("aria-label", model.get("words"));
+      place.style.height = `${layout.height}px`;
       return Plotly.react(place, data, layout, { responsive: true, displaylogo: false });
     };
     await draw();
@@ -81,8 +82,8 @@ class Canvas(Protocol):
 
     widget: widgets.Widget
 
-    def draw(self, figure: go.Figure) -> None:
-        """Show `figure` in place of what is shown."""
+    def draw(self, figure: go.Figure, said: str) -> None:
+        """Show `figure` in place of what is shown; `said` is its alternative text."""
 
 
 class LiveCanvas:
@@ -90,7 +91,7 @@ class LiveCanvas:
 
     _library: Any = None  # one for the kernel; kept, or the page would lose it
 
-    def __init__(self, figure: go.Figure) -> None:
+    def __init__(self, figure: go.Figure, said: str) -> None:
         import anywidget
         import traitlets
         from plotly.offline import get_plotlyjs
@@ -108,29 +109,30 @@ class LiveCanvas:
             figure = traitlets.Dict().tag(sync=True)
             words = traitlets.Unicode().tag(sync=True)
 
-        self.widget = Drawing(figure=_stable(figure), words=alt_text(figure))
+        self.widget = Drawing(figure=_stable(figure), words=said)
 
-    def draw(self, figure: go.Figure) -> None:
+    def draw(self, figure: go.Figure, said: str) -> None:
         """Send the figure; the page draws only what changed."""
         with self.widget.hold_sync():  # one message
-            self.widget.words = alt_text(figure)
+            self.widget.words = said
             self.widget.figure = _stable(figure)
 
 
 def _stable(figure: go.Figure) -> dict[str, Any]:
     sent = plain(figure)
     sent["layout"].setdefault("uirevision", "explorer")  # a reader's zoom outlives an update
+    sent["layout"].setdefault("height", TEMPLATE.layout.height)
     return sent
 
 
 class RedrawnCanvas:
     """An output area in which the whole figure is drawn anew each time."""
 
-    def __init__(self, figure: go.Figure) -> None:
+    def __init__(self, figure: go.Figure, said: str) -> None:
         self.widget = widgets.Output()
-        self.draw(figure)
+        self.draw(figure, said)
 
-    def draw(self, figure: go.Figure) -> None:
+    def draw(self, figure: go.Figure, said: str) -> None:
         """Replace the output by the figure."""
         from IPython.display import clear_output, display
 
@@ -142,11 +144,11 @@ class RedrawnCanvas:
                 display(mime_bundle(figure), raw=True)
 
 
-def new_canvas(figure: go.Figure) -> Canvas:
+def new_canvas(figure: go.Figure, said: str) -> Canvas:
     """Return the best canvas that can live here; ``ANL_EDU_REDRAW=1`` asks for the plain one."""
     if on_colab() or os.environ.get("ANL_EDU_REDRAW"):
-        return RedrawnCanvas(figure)
+        return RedrawnCanvas(figure, said)
     try:
-        return LiveCanvas(figure)
+        return LiveCanvas(figure, said)
     except ImportError:
-        return RedrawnCanvas(figure)
+        return RedrawnCanvas(figure, said)

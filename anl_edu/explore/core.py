@@ -16,9 +16,10 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 import plotly.graph_objects as go
+from traitlets import TraitError
 
 from anl_edu.figures.core import mime_bundle
-from anl_edu.figures.describe import details, words
+from anl_edu.figures.describe import alt_text, details, words
 
 from .canvas import new_canvas
 
@@ -129,8 +130,9 @@ class Explorer(widgets.VBox):
         self._line = widgets.HTML()
         self._words = widgets.HTML()
         self.figure = draw(**self.state)  # an error here fails the cell, as any error would
-        self.canvas = new_canvas(self.figure)
-        self._describe()
+        said = alt_text(self.figure)
+        self.canvas = new_canvas(self.figure, said)
+        self._describe(said)
         super().__init__(
             [
                 widgets.HTML(f"<b>{html.escape(title)}</b>"),
@@ -150,20 +152,33 @@ class Explorer(widgets.VBox):
         return {name: control.value for name, control in self.controls.items()}
 
     def set(self, **state: Any) -> Explorer:
-        """Move controls from Python and redraw once; unlike a moved control, it raises errors."""
+        """Move controls from Python and redraw once.
+
+        Unlike a control moved by hand it raises: what the drawing raised, or ValueError for a
+        control that is not there or a value that the control does not take.
+        """
         unknown = sorted(set(state) - set(self.controls))
         if unknown:
             raise ValueError(f"no control named {unknown[0]!r}; there are {list(self.controls)}")
         self._held = True
         try:
             for name, value in state.items():
-                self.controls[name].value = value
+                self._move(name, value)
         finally:
             self._held = False
         self._update()
         if self.error is not None:
             raise self.error
         return self
+
+    def _move(self, name: str, value: Any) -> None:
+        control = self.controls[name]
+        try:
+            control.value = value
+        except TraitError:
+            raise ValueError(f"{name} cannot be {value!r}") from None
+        if control.value != value:  # a slider keeps within its ends without a word
+            raise ValueError(f"{name} must be in [{control.min}, {control.max}], not {value!r}")
 
     def _moved(self, change: Any) -> None:
         if self._held:
@@ -176,21 +191,22 @@ class Explorer(widgets.VBox):
         start = time.perf_counter()
         try:
             figure = self.draw(**self.state)
-            self.canvas.draw(figure)
+            said = alt_text(figure)
+            self.canvas.draw(figure, said)
             self.figure = figure
-            self._describe()
+            self._describe(said)
             self.error, self._panel.value = None, ""
         except Exception as error:
             self.error, self._panel.value = error, _panel(error)
         self.update_ms.append(1000 * (time.perf_counter() - start))
 
-    def _describe(self) -> None:
+    def _describe(self, alternative: str) -> None:
         if self._readout is not None:
             said = self._readout(**self.state)
         else:
             said = ", ".join(f"{_label(c)} = {_shown(c.value)}" for c in self.controls.values())
         self._line.value = f"<div role='status' aria-live='polite'>{said}</div>"
-        self._words.value = details(self.figure)
+        self._words.value = details(self.figure, alternative)
 
     def _ipython_display_(self, **_: Any) -> None:
         """Display the live widget; beside it in the same output, the figure as it stands.

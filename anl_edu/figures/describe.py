@@ -249,9 +249,10 @@ def _table(head: list[str], rows: list[list[str]], total: int, note: str) -> str
     return f"<table>{caption}<thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def details(fig: go.Figure) -> str:
-    """Return the folded HTML under a figure: its alternative text and its data table."""
+def details(fig: go.Figure, said: str | None = None) -> str:
+    """Return the folded HTML under a figure: its alternative text `said` and its data table."""
+    said = alt_text(fig) if said is None else said
     return (
         "<details><summary>This figure in words and numbers</summary>"
-        f"<p>{html.escape(alt_text(fig))}</p>{data_table(fig)}</details>"
+        f"<p>{html.escape(said)}</p>{data_table(fig)}</details>"
     )
