@@ -128,7 +128,7 @@ def _noisy_loss(table: Tensor, y: Tensor, eta: float) -> Tensor:
     return (1 - eta) * own + eta / (K - 1) * (table.sum(1) - own)
 
 
-def _noisy_with_T(table: Tensor, y: Tensor, eta: float) -> Tensor:
+def _noisy_from_matrix(table: Tensor, y: Tensor, eta: float) -> Tensor:
     K = table.shape[1]
     T = torch.full((K, K), eta / (K - 1)).fill_diagonal_(1 - eta)
     return (T[y].to(table.dtype) * table).sum(1)
@@ -151,15 +151,17 @@ def _own(table: Tensor, y: Tensor) -> Tensor:
 
 
 _NOISY_MISTAKES: dict[str, Callable[..., Any]] = {
-    "divided-by-k": lambda t, y, eta: (1 - eta) * _own(t, y)
-    + eta / t.shape[1] * (t.sum(1) - _own(t, y)),
+    "divided-by-k": lambda t, y, eta: (
+        (1 - eta) * _own(t, y) + eta / t.shape[1] * (t.sum(1) - _own(t, y))
+    ),
     "redraws-own": lambda t, y, eta: (1 - eta) * _own(t, y) + eta * t.mean(1),
     "own-twice": lambda t, y, eta: (1 - eta) * _own(t, y) + eta / (t.shape[1] - 1) * t.sum(1),
     "clean-only": lambda t, y, eta: (1 - eta) * _own(t, y),
     "no-noise": lambda t, y, eta: _own(t, y),
     "not-shared": lambda t, y, eta: (1 - eta) * _own(t, y) + eta * (t.sum(1) - _own(t, y)),
-    "swapped": lambda t, y, eta: eta * _own(t, y)
-    + (1 - eta) / (t.shape[1] - 1) * (t.sum(1) - _own(t, y)),
+    "swapped": lambda t, y, eta: (
+        eta * _own(t, y) + (1 - eta) / (t.shape[1] - 1) * (t.sum(1) - _own(t, y))
+    ),
     "averaged": lambda t, y, eta: _noisy_loss(t, y, eta).mean(),
 }
 
@@ -206,7 +208,7 @@ register(
             "    return (1 - eta) * own + eta / (K - 1) * others"
         ),
         wrong_bank=[(fn, key) for key, fn in _NOISY_MISTAKES.items()],
-        right_bank=[_noisy_loss, _noisy_with_T, _noisy_simplified, _noisy_in_numpy],
+        right_bank=[_noisy_loss, _noisy_from_matrix, _noisy_simplified, _noisy_in_numpy],
     )
 )
 

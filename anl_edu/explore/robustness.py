@@ -38,7 +38,7 @@ def classifiers(count: int = 80, seed: int = 0) -> tuple[Tensor, Tensor]:
     for c in range(count):
         blurred = means + 0.4 * c / count * torch.randn(10, 64, generator=generator).double()
         scores = x_test @ blurred.T - blurred.square().sum(1) / 2  # nearest mean scores highest
-        sharpness = 10 ** (1.5 * torch.rand(1, generator=generator).item())  # 1 to 32
+        sharpness = 10 ** torch.rand(1, generator=generator).item()  # 1 to 10
         logits.append(sharpness * scores)
     return torch.stack(logits), digits.y_test
 

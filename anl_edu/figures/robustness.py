@@ -93,7 +93,7 @@ def label_sum_map(name: str, *, n: int = 42) -> go.Figure:
         colorscale=DIVERGING,
         contours={"start": 0.5, "end": 1.5, "size": 0.05, "showlines": not flat},
         line={"width": 0.6, "color": "#666666"},
-        colorbar={"title": {"text": "sum, as a<br>multiple of<br>the centre's"}, "len": 0.8},
+        colorbar=_bar("sum, as a<br>multiple of<br>the centre's"),
         hovertemplate="p<sub>1</sub> %{y:.2f}<br>%{z:.3f} times the centre's sum<extra></extra>",
     )
     return fig
@@ -138,7 +138,7 @@ def noisy_risk_map(
         reversescale=True,
         contours={"start": low, "end": high, "size": (high - low) / 12, "showlines": not ties},
         line={"width": 0.6, "color": "#FFFFFF"},
-        colorbar={"title": {"text": "mean<br>noisy loss"}, "len": 0.8, "tickformat": ".3g"},
+        colorbar=_bar("mean<br>noisy loss") | {"tickformat": ".3g"},
         hovertemplate="p<sub>1</sub> %{y:.2f}<br>mean noisy loss %{z:.3f}<extra></extra>",
     )
     px, py = float(at[2] - at[1]), float(at[0])
@@ -241,8 +241,8 @@ def slope_at_label(names: Sequence[str] = ("ce", "mae"), K: int = 10) -> go.Figu
             line=style.line,
             name=label_of(name),
         )
-    fig.update_xaxes(type="log")
-    fig.update_yaxes(type="log")
+    fig.update_xaxes(type="log", dtick=1, exponentformat="power")
+    fig.update_yaxes(type="log", dtick=1, exponentformat="power")
     return fig
 
 
@@ -306,7 +306,11 @@ def recall_bars(recalls: Mapping[str, Sequence[float]], classes: Sequence[str]) 
             name=label_of(name),
             marker={
                 "color": style.color,
-                "pattern": {"shape": "" if style.dash == "solid" else "/", "fgcolor": "white"},
+                "pattern": {
+                    "shape": "" if style.dash == "solid" else "/",
+                    "fgcolor": "white",
+                    "fillmode": "overlay",
+                },
             },
         )
     fig.update_layout(barmode="group")
@@ -335,6 +339,10 @@ def _triangle(title: str, verdict: str) -> go.Figure:
     )  # fmt: skip
     fig.update_layout(height=480, margin={"l": 20, "r": 20, "t": 80, "b": 10})
     return fig
+
+
+def _bar(title: str) -> dict[str, object]:
+    return {"title": {"text": title, "font": {"size": 13}}, "len": 0.8, "tickfont": {"size": 12}}
 
 
 def _lowest(risk: np.ndarray, p: Tensor) -> tuple[np.ndarray, bool]:
