@@ -87,7 +87,7 @@ def _kind(trace: Any) -> str:
 
 def _values(trace: Any, key: str) -> np.ndarray:
     # Asked for a property it does not have, plotly searches for a similar one: a millisecond.
-    value = trace[key] if key in trace else None
+    value = trace[key] if key in trace else None  # noqa: SIM401 - a trace has no get
     return np.asarray([] if value is None else value)
 
 
