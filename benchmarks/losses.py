@@ -4,14 +4,12 @@
 
 The textbook version is the way such code is usually published: a module for each half, written as
 its formula reads (a softmax that is clamped and then logged, a log-softmax beside it, a one-hot
-matrix for each), and no checks. Ours is `anl_edu.losses.build("anl-ce")`
-as a user calls it, input checks and reduction included. Both give the same value and gradient,
-which is asserted first.
+matrix for each), and no checks. Ours is `anl_edu.losses.build("anl-ce")` as a user calls it, input
+checks and reduction included. Both give the same gradient, which is asserted first.
 
 One CPU thread, and CPU time, which does not count waiting for a busy machine. Each round times
 both, one straight after the other and in alternating order; the table shows medians over rounds.
-Wanted: a ratio of
-at most 0.8 at each size.
+Wanted: a ratio of at most 0.8 at each size.
 """
 
 import math

@@ -1,0 +1,349 @@
+"""Values and gradients of every loss against the formulas in 40-digit arithmetic."""
+
+import math
+
+import mpmath
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import mpf
+
+from anl_edu import losses
+
+mpmath.mp.dps = 40
+
+P_MIN = mpf("1e-7")
+
+
+def _softmax(z):
+    e = [mpmath.exp(v) for v in z]
+    return [v / sum(e) for v in e]
+
+
+def _ce(p):
+    return [-mpmath.log(v) for v in p]
+
+
+def _fl(p, w):
+    return [-a * mpmath.log(v) for a, v in zip(w, p, strict=True)]
+
+
+def _normalized(table, y):
+    return table[y] / sum(table)
+
+
+def _negative(table, y, A):
+    return 1 - (A - table[y]) / sum(A - v for v in table)
+
+
+def _l1(p, y):
+    return sum(abs((k == y) - v) for k, v in enumerate(p))
+
+
+def _rce(p, y):
+    # -sum_k p_k log e_k, where log 0 is read as log 1e-4
+    return -sum(v * mpmath.log(mpf("1e-4")) for k, v in enumerate(p) if k != y)
+
+
+def _agce(p, y, a, q):
+    return ((a + 1) ** q - (a + p[y]) ** q) / q
+
+
+def _aul(p, y, a, q):
+    return ((a - p[y]) ** q - (a - 1) ** q) / q
+
+
+def _amse(p, y, a):
+    return sum((a * (k == y) - v) ** 2 for k, v in enumerate(p)) / len(p)
+
+
+def _ece(p, y, alpha, beta, m):
+    top = max(range(len(p)), key=lambda k: p[k])
+    shifted = [(v + m * (k == top)) / (m + 1) for k, v in enumerate(p)]
+    return -alpha * mpmath.log(shifted[y]) + beta * _l1(p, y) / 2
+
+
+def reference(name, z, y, s, z0):
+    """Loss of one sample; the focal factor is taken at z0 (z itself: not detached)."""
+    s = {k: mpf(v) for k, v in s.items() if k != "detach_focal"}
+    p, p0 = _softmax(z), _softmax(z0)
+    gamma, alpha, beta = s.get("gamma"), s.get("alpha"), s.get("beta")
+    ce, fl, fl_cut = _ce(p), None, None
+    p_min = s.get("p_min", P_MIN)
+    cut = [max(v, p_min) for v in p]
+    ce_cut, A = _ce(cut), -mpmath.log(p_min)
+    if gamma is not None:
+        fl = _fl(p, [(1 - v) ** gamma for v in p0])
+        fl_cut = _fl(cut, [(1 - max(v, p_min)) ** gamma for v in p0])
+        B = (1 - p_min) ** gamma * A
+    atoms = {
+        "ce": lambda: ce[y],
+        "fl": lambda: fl[y],
+        "mae": lambda: _l1(p, y) / 2,
+        "rce": lambda: _rce(p, y),
+        "gce": lambda: (1 - p[y] ** s["q"]) / s["q"],
+        "nce": lambda: _normalized(ce, y),
+        "nfl": lambda: _normalized(fl, y),
+        "nnce": lambda: _negative(ce_cut, y, A),
+        "nnfl": lambda: _negative(fl_cut, y, B),
+        "agce": lambda: _agce(p, y, s["a"], s["q"]),
+        "aul": lambda: _aul(p, y, s["a"], s["q"]),
+        "ael": lambda: mpmath.exp(-p[y] / s["a"]),
+        "amse": lambda: _amse(p, y, s["a"]),
+        "ece": lambda: _ece(p, y, alpha, beta, s["m"]),
+    }
+    pairs = {
+        "sce": ("ce", "rce"),
+        "anl-ce": ("nce", "nnce"),
+        "anl-fl": ("nfl", "nnfl"),
+        "jal-ce": ("nce", "amse"),
+        "jal-fl": ("nfl", "amse"),
+    }
+    if name in atoms:
+        return atoms[name]()
+    active, passive = pairs.get(name) or name.split("+")
+    return alpha * atoms[active]() + beta * atoms[passive]()
+
+
+def reference_gradient(name, z, y, s):
+    """Central differences at 1e-12 in 40 digits, which leaves 16 of them."""
+    h = mpf("1e-12")
+    gradient = []
+    for j in range(len(z)):
+        up, down = ([v + d * (k == j) for k, v in enumerate(z)] for d in (h, -h))
+        frozen = s.get("detach_focal", True)
+        f = [reference(name, v, y, s, z if frozen else v) for v in (up, down)]
+        gradient.append(float((f[0] - f[1]) / (2 * h)))
+    return gradient
+
+
+# Mild, confident and right, confident and wrong (complementary classes below p_min), two classes.
+LOGITS = [
+    ([0.3, -1.2, 0.8, 0.1], 0),
+    ([9.0, -2.0, 1.0, 0.5], 0),
+    ([25.0, 3.0, -4.0, 1.0], 0),
+    ([25.0, 3.0, -4.0, 1.0], 2),
+    ([-0.7, 1.9], 1),
+    ([1.0, 0.5, -0.2, 0.0, 2.0, -1.0, 0.3], 6),
+]
+FOCAL = [n for n in losses.names() if "detach_focal" in losses.defaults(n)]
+CASES = [(name, {}) for name in losses.names()]
+CASES += [(n, {"detach_focal": False}) for n in FOCAL]
+CASES += [
+    ("gce", {"q": 0.2}),
+    ("fl", {"gamma": 2.0}),
+    ("nnfl", {"gamma": 2.0, "p_min": 1e-3, "detach_focal": False}),
+    ("nnce", {"p_min": 1e-3}),
+    ("agce", {"a": 4.0, "q": 0.2}),
+    ("aul", {"a": 3.0, "q": 0.1}),
+    ("ece", {"m": 1e3, "alpha": 1.0, "beta": 0.0}),
+    ("anl-ce", {"alpha": 10.0, "beta": 1.0}),
+    ("jal-ce", {"alpha": 1.0, "beta": 0.5, "a": 10.0}),
+]
+
+
+@pytest.mark.parametrize(("name", "given_parameters"), CASES, ids=str)
+def test_value_and_gradient_agree_with_the_formula(name, given_parameters):
+    s = losses.defaults(name) | given_parameters
+    loss = losses.build(name, reduction="none", **given_parameters)
+    for z, y in LOGITS:
+        logits = torch.tensor([z], dtype=torch.float64, requires_grad=True)
+        value = loss(logits, torch.tensor([y]))
+        (gradient,) = torch.autograd.grad(value.sum(), logits)
+        exact = [mpf(v) for v in z]
+        wanted = reference(name, exact, y, s, exact)
+        assert value.item() == pytest.approx(float(wanted), rel=1e-6, abs=1e-12)
+        assert gradient[0].tolist() == pytest.approx(
+            reference_gradient(name, exact, y, s), rel=1e-6, abs=1e-12
+        )
+
+
+@pytest.mark.parametrize("name", losses.names())
+def test_gradcheck(name):
+    torch.manual_seed(1)
+    parameters = {"detach_focal": False} if "detach_focal" in losses.defaults(name) else {}
+    loss = losses.build(name, reduction="none", **parameters)
+    y = torch.randint(4, (3, 2))
+    z = (2 * torch.randn(3, 4, 2, dtype=torch.float64)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda v: loss(v, y), z)
+
+
+@pytest.mark.parametrize("name", losses.names())
+def test_float32_agrees_with_float64(name):
+    torch.manual_seed(2)
+    z = 4 * torch.randn(64, 10)
+    y = torch.randint(10, (64,))
+    loss = losses.build(name, reduction="none")
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        v = z.to(dtype).requires_grad_()
+        value = loss(v, y)
+        results.append((value.double(), torch.autograd.grad(value.sum(), v)[0].double()))
+    for single, double in zip(*results, strict=True):
+        scale = double.abs().max()
+        assert (single - double).abs().max() <= 2e-6 * scale
+
+
+def test_detached_focal_gradient_by_hand():
+    # d FL / d z_j = (1 - p_y)^gamma (p_j - delta_jy) when the factor is held; the whole derivative
+    # has gamma p_y (1 - p_y)^(gamma - 1) log p_y (delta_jy - p_j) besides.
+    z = torch.tensor([[1.0, -0.5, 0.2]], dtype=torch.float64, requires_grad=True)
+    p = z.detach().softmax(1)[0]
+    e = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
+    held = (1 - p[0]) ** 0.5 * (p - e)
+    rest = 0.5 * p[0] * (1 - p[0]) ** -0.5 * p[0].log() * (e - p)
+    y = torch.tensor([0])
+    (detached,) = torch.autograd.grad(losses.fl(z, y).sum(), z)
+    (whole,) = torch.autograd.grad(losses.fl(z, y, detach_focal=False).sum(), z)
+    torch.testing.assert_close(detached[0], held, rtol=1e-12, atol=0)
+    torch.testing.assert_close(whole[0], held + rest, rtol=1e-12, atol=0)
+
+
+# Identities. Logits are small enough that nothing is clamped unless a test says otherwise.
+
+logit_rows = st.integers(2, 12).flatmap(
+    lambda k: st.lists(st.floats(-6, 6, allow_nan=False), min_size=k, max_size=k)
+)
+
+
+def _under_every_label(name, row, **parameters):
+    K = len(row)
+    z = torch.tensor(row, dtype=torch.float64).expand(K, K)
+    return losses.build(name, reduction="none", **parameters)(z, torch.arange(K))
+
+
+@settings(max_examples=50, deadline=None)
+@given(logit_rows)
+def test_symmetric_losses_sum_to_a_constant_over_labels(row):
+    K = len(row)
+    wanted = {
+        "nce": 1.0,
+        "nfl": 1.0,
+        "nnce": K - 1.0,
+        "nnfl": K - 1.0,
+        "mae": K - 1.0,
+        "rce": -math.log(1e-4) * (K - 1),
+        "nce+mae": 1.0 + (K - 1),
+    }
+    for name, total in wanted.items():
+        assert _under_every_label(name, row).sum().item() == pytest.approx(total, rel=1e-9)
+    for name in ("anl-ce", "anl-fl"):
+        total = _under_every_label(name, row, alpha=2.0, beta=3.0).sum().item()
+        assert total == pytest.approx(2 + 3 * (K - 1), rel=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-50, 50, allow_nan=False), min_size=3, max_size=8))
+def test_clamping_keeps_the_symmetry(row):
+    K = len(row)
+    total = _under_every_label("anl-ce", row, alpha=1.0, beta=1.0).sum().item()
+    assert total == pytest.approx(K, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["ce", "fl", "gce", "sce"])
+def test_other_losses_do_not_sum_to_a_constant(name):
+    sums = [_under_every_label(name, row).sum().item() for row in ([0, 0, 0], [3, 0, 0])]
+    assert abs(sums[0] - sums[1]) > 0.1
+
+
+@settings(max_examples=50, deadline=None)
+@given(logit_rows, st.data())
+def test_normalised_passive_losses_are_mae_rescaled(row, data):
+    K = len(row)
+    y = data.draw(st.integers(0, K - 1))
+    p = torch.tensor([row], dtype=torch.float64).softmax(1)
+    targets = torch.tensor([y])
+    mae = 2 * (1 - p[0, y].item())  # ||e_y - p||_1
+    nmae = losses.normalized(2 * (1 - p), targets).item()
+    nrce = losses.normalized(-math.log(1e-4) * (1 - p), targets).item()
+    assert nmae == pytest.approx(mae / (2 * (K - 1)), rel=1e-9)
+    assert nrce == pytest.approx(nmae, rel=1e-9)
+    rce = losses.rce(torch.tensor([row], dtype=torch.float64), targets).item()
+    assert rce == pytest.approx(abs(math.log(1e-4)) / 2 * mae, rel=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(logit_rows)
+def test_limits_of_gce_and_focal(row):
+    z = torch.tensor([row], dtype=torch.float64)
+    y = torch.tensor([0])
+    assert losses.gce(z, y, q=1.0).item() == pytest.approx(losses.mae(z, y).item(), rel=1e-12)
+    assert losses.gce(z, y, q=1e-6).item() == pytest.approx(losses.ce(z, y).item(), rel=1e-4)
+    for pair in ((losses.fl, losses.ce), (losses.nfl, losses.nce), (losses.nnfl, losses.nnce)):
+        focal, plain = pair
+        assert focal(z, y, gamma=0.0).item() == pytest.approx(plain(z, y).item(), rel=1e-12)
+
+
+def test_maxima():
+    assert losses.ce_maximum(1e-7) == pytest.approx(16.118, abs=5e-4)
+    z = torch.tensor([[40.0, 0.0, 0.0]], dtype=torch.float64)
+    assert losses.ce_table(z, 1e-7).max().item() == losses.ce_maximum(1e-7)
+    largest = losses.fl_table(z, gamma=2.0, p_min=1e-3).max().item()
+    assert largest == pytest.approx(losses.fl_maximum(2.0, 1e-3), rel=1e-12)
+    with pytest.raises(ValueError, match="p_min must be between 0 and 1, got 0"):
+        losses.ce_maximum(0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_anl_is_its_two_halves(dtype):
+    torch.manual_seed(3)
+    z = (15 * torch.randn(40, 6, dtype=dtype)).requires_grad_()
+    y = torch.randint(6, (40,))
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-12
+    halves = {
+        "anl-ce": 2 * losses.nce(z, y) + 3 * losses.nnce(z, y, 1e-4),
+        "anl-fl": 2 * losses.nfl(z, y) + 3 * losses.nnfl(z, y, p_min=1e-4),
+    }
+    generic = {
+        "anl-ce": losses.anl(losses.ce_table, losses.ce_maximum(1e-4), 2, 3, reduction="none"),
+        "anl-fl": losses.anl(losses.fl_table, losses.fl_maximum(0.5, 1e-4), 2, 3, reduction="none"),
+    }
+    for name, wanted in halves.items():
+        loss = losses.build(name, reduction="none", alpha=2, beta=3, p_min=1e-4)
+        (g,) = torch.autograd.grad(wanted.sum(), z, retain_graph=True)
+        for value in (loss(z, y), generic[name](z, y)):
+            torch.testing.assert_close(value, wanted, rtol=tolerance, atol=tolerance)
+            (h,) = torch.autograd.grad(value.sum(), z)
+            torch.testing.assert_close(h, g, rtol=tolerance, atol=tolerance)
+
+
+def test_anl_of_a_loss_of_ones_own():
+    def square(logits):
+        return (1 - logits.softmax(1)) ** 2
+
+    z = torch.tensor([[1.0, 0.0, -1.0]], dtype=torch.float64).expand(3, 3)
+    loss = losses.anl(square, maximum=1.0, alpha=2.0, beta=3.0, reduction="none")
+    p = [math.exp(v) / (math.exp(1) + 1 + math.exp(-1)) for v in (1, 0, -1)]
+    L = [(1 - v) ** 2 for v in p]
+    wanted = [2 * v / sum(L) + 3 * (1 - (1 - v) / (3 - sum(L))) for v in L]
+    assert loss(z, torch.arange(3)).tolist() == pytest.approx(wanted, rel=1e-12)
+    assert sum(wanted) == pytest.approx(2 + 3 * 2)
+    assert "square" in repr(loss)
+
+
+def test_entropy_regulariser():
+    z = torch.randn(7, 3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    p_bar = z.softmax(1).mean((0, 2)).tolist()
+    wanted = math.log(3) + sum(v * math.log(v) for v in p_bar)
+    assert losses.entropy_regularizer(z).item() == pytest.approx(wanted, rel=1e-12)
+    assert losses.entropy_regularizer(torch.zeros(5, 4)).item() == pytest.approx(0, abs=1e-6)
+    one_class = torch.tensor([[1e4, 0.0, 0.0]], requires_grad=True)
+    term = losses.entropy_regularizer(one_class)
+    assert term.item() == pytest.approx(math.log(3), rel=1e-6)
+    assert torch.autograd.grad(term, one_class)[0].isfinite().all()
+    assert losses.entropy_regularizer(torch.zeros(0, 3)).item() == 0
+    assert torch.autograd.gradcheck(losses.entropy_regularizer, z.requires_grad_())
+
+
+def test_l1_penalty():
+    parameters = [torch.tensor([[1.0, -2.0], [0.0, 4.0]]), torch.tensor([-0.5])]
+    for p in parameters:
+        p.requires_grad_()
+    total = losses.l1_penalty(iter(parameters))
+    total.backward()
+    assert total.item() == 7.5
+    assert parameters[0].grad.tolist() == [[1, -1], [0, 1]]
+    assert parameters[1].grad.tolist() == [-1]
+    with pytest.raises(ValueError, match="at least one parameter"):
+        losses.l1_penalty([])
