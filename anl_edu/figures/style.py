@@ -1,9 +1,10 @@
 """The look of every figure: one palette, one style per loss, one template.
 
 The seven Okabe-Ito colours that show on white, and brown and plum. Colour never carries meaning
-alone: each loss also has a dash and a marker of its own. A loss of the focal family has its
-cross-entropy sibling's colour, dashed (ANL-FL is the exception: it is drawn beside ANL-CE often
-enough to deserve a colour).
+alone: losses that share a figure differ in dash and in marker too, so that lines without markers
+and markers without lines can both be told apart in black and white. A loss of the focal family has
+its cross-entropy sibling's colour (ANL-FL is the exception: it is drawn beside ANL-CE often enough
+to deserve one).
 """
 
 from __future__ import annotations
@@ -43,29 +44,29 @@ class Style:
 
 STYLES: dict[str, Style] = {
     "ce": Style(VERMILION, "solid", "circle"),
-    "fl": Style(VERMILION, "dash", "circle-open"),
+    "fl": Style(VERMILION, "10px,4px", "circle-open"),
     "mae": Style(BLACK, "dash", "square"),
-    "rce": Style(BLACK, "dot", "square-open"),
+    "rce": Style(BLACK, "2px,7px", "square-open"),
     "gce": Style(BROWN, "longdash", "triangle-up"),
-    "sce": Style(BROWN, "dot", "triangle-up-open"),
-    "nce": Style(ORANGE, "solid", "diamond"),
-    "nfl": Style(ORANGE, "dash", "diamond-open"),
-    "nnce": Style(GREEN, "solid", "star"),
-    "nnfl": Style(GREEN, "dash", "star-open"),
-    "agce": Style(PLUM, "solid", "triangle-left"),
+    "sce": Style(BROWN, "dashdot", "triangle-up-open"),
+    "nce": Style(ORANGE, "dot", "diamond"),
+    "nfl": Style(ORANGE, "5px,5px", "diamond-open"),
+    "nnce": Style(GREEN, "dashdot", "star"),
+    "nnfl": Style(GREEN, "longdashdot", "star-open"),
+    "agce": Style(PLUM, "longdashdot", "triangle-left"),
     "aul": Style(PLUM, "dash", "triangle-left-open"),
     "ael": Style(PLUM, "dot", "triangle-right"),
     "amse": Style(SKY, "longdash", "pentagon"),
     "ece": Style(VERMILION, "dot", "circle-x"),
     "nce+mae": Style(PURPLE, "dash", "hexagon-open"),
-    "nce+rce": Style(PURPLE, "dashdot", "hexagon"),
+    "nce+rce": Style(PURPLE, "9px,3px,2px,3px,2px,3px", "hexagon"),
     "nfl+mae": Style(PURPLE, "dot", "hexagram-open"),
     "nfl+rce": Style(PURPLE, "longdash", "hexagram"),
     "nce+agce": Style(PLUM, "dashdot", "triangle-down"),
     "nce+aul": Style(PLUM, "longdash", "triangle-down-open"),
     "nce+ael": Style(PLUM, "longdashdot", "triangle-right-open"),
-    "anl-ce": Style(BLUE, "solid", "cross"),
-    "anl-fl": Style(SKY, "dashdot", "x"),
+    "anl-ce": Style(BLUE, "18px,4px", "cross"),
+    "anl-fl": Style(SKY, "18px,4px,5px,4px", "x"),
     "jal-ce": Style(BROWN, "dash", "bowtie"),
     "jal-fl": Style(BROWN, "dashdot", "bowtie-open"),
     # The two halves of a training set with wrong labels.
