@@ -27,10 +27,11 @@ class Draws(NamedTuple):
     angle: Tensor | None  # (N,) float32, radians, counter-clockwise
 
     def to(self, device: torch.device) -> Draws:
-        """The same draws on another device, in one copy each."""
+        """Move the draws to another device, in one copy each."""
         return Draws(*(d if d is None else d.to(device, non_blocking=True) for d in self))
 
-    def __getitem__(self, index: Tensor) -> Draws:  # type: ignore[override]
+    def select(self, index: Tensor) -> Draws:
+        """Take the draws of the images at ``index`` (B,)."""
         return Draws(*(d if d is None else d[index] for d in self))
 
 

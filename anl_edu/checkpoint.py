@@ -68,13 +68,16 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def require_same(path: str | os.PathLike[str], here: dict[str, str], there: dict[str, str]) -> None:
     """Raise unless the run that wrote a checkpoint is the run that wants to resume it."""
-    for key in sorted(here.keys() | there.keys()):
-        ours, theirs = here.get(key, "nothing"), there.get(key, "nothing")
-        if ours != theirs:
-            raise ValueError(
-                f"checkpoint {path} belongs to another run: its {key} is {theirs}, here it is "
-                f"{ours}; name another checkpoint, or delete this one to start anew"
-            )
+    different = [
+        f"{key} {there.get(key, 'not given')} (here {here.get(key, 'not given')})"
+        for key in sorted(here.keys() | there.keys())
+        if here.get(key) != there.get(key)
+    ]
+    if different:
+        raise ValueError(
+            f"checkpoint {path} belongs to another run, with {', '.join(different)}; "
+            "name another checkpoint, or delete this one to start anew"
+        )
 
 
 def digest(*tensors: Tensor | None) -> str:

@@ -202,7 +202,7 @@ def build(name: str, shape: Sequence[int], num_classes: int, **options: Any) -> 
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """Count the trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 

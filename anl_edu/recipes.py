@@ -106,7 +106,7 @@ class Recipe:
 
     def build_loss(self) -> nn.Module:
         """Mean loss, from `losses.build`."""
-        return losses.build(self.loss, **self.loss_parameters)
+        return losses.build(self.loss, **dict[str, Any](self.loss_parameters))
 
     def build_model(self, data: ImageData, seed: int | None = None) -> nn.Module:
         """Model for these images, with fresh weights.
@@ -184,7 +184,7 @@ def published(
     noise: str | None = None,
     rate: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Published test accuracies, to stand beside one's own.
+    """List published test accuracies, to stand beside one's own.
 
     Each row has dataset, method (``"ANL-CE"``; matched in any case, so a loss name works), noise,
     rate, accuracy_percent, std (None where not given) and source (paper, table, protocol).
@@ -271,34 +271,34 @@ def _require(recipe: Recipe, name: str, words: str, holds: Any) -> None:
 # --- the tables -----------------------------------------------------------------------------
 
 _PAPER: dict[str, dict[str, Any]] = {
-    "mnist": dict(model="cnn4", epochs=50, batch_size=128, lr=0.01, weight_decay=1e-3),
-    "cifar10": dict(
-        model="cnn8",
-        epochs=120,
-        batch_size=128,
-        lr=0.01,
-        weight_decay=1e-4,
-        augment=("crop", "flip"),
-    ),
-    "cifar100": dict(
-        model="resnet34",
-        epochs=200,
-        batch_size=128,
-        lr=0.1,
-        weight_decay=1e-5,
-        augment=("crop", "flip", "rotate"),
-    ),
-    "webvision": dict(
-        model="resnet50",
-        epochs=250,
-        batch_size=512,
-        lr=0.4,
-        nesterov=True,
-        weight_decay=3e-5,
-        schedule="exponential",
-        decay=0.97,
-        augment=("crop", "flip"),
-    ),
+    "mnist": {"model": "cnn4", "epochs": 50, "batch_size": 128, "lr": 0.01, "weight_decay": 1e-3},
+    "cifar10": {
+        "model": "cnn8",
+        "epochs": 120,
+        "batch_size": 128,
+        "lr": 0.01,
+        "weight_decay": 1e-4,
+        "augment": ("crop", "flip"),
+    },
+    "cifar100": {
+        "model": "resnet34",
+        "epochs": 200,
+        "batch_size": 128,
+        "lr": 0.1,
+        "weight_decay": 1e-5,
+        "augment": ("crop", "flip", "rotate"),
+    },
+    "webvision": {
+        "model": "resnet50",
+        "epochs": 250,
+        "batch_size": 512,
+        "lr": 0.4,
+        "nesterov": True,
+        "weight_decay": 3e-5,
+        "schedule": "exponential",
+        "decay": 0.97,
+        "augment": ("crop", "flip"),
+    },
 }
 
 _ANL = {  # alpha, beta, delta
@@ -351,22 +351,22 @@ _PARAMETERS: dict[str, dict[str, dict[str, float]]] = {
 }
 
 _DESK: dict[str, dict[str, Any]] = {
-    "digits": dict(like="cifar10", model="mlp", epochs=60, batch_size=64, lr=0.05),
+    "digits": {"like": "cifar10", "model": "mlp", "epochs": 60, "batch_size": 64, "lr": 0.05},
     # 60 % symmetric noise, 5,000 images: the shape of the paper's result (CE memorises and falls,
     # ANL does not) in about a minute on one core. Flips only: random crops on top would keep a
     # network this small from memorising within 30 epochs. ANL's gradients are smaller and it
     # starts slower, so it takes twice the learning rate.
-    "cifar10": dict(
-        model="cnn8",
-        model_options=dict(widths=(16, 32, 64), hidden=256, shrink=2),
-        epochs=30,
-        batch_size=64,
-        lr=0.05,
-        weight_decay=1e-4,
-        augment=("flip",),
-        train_images=5000,
-        test_images=1000,
-        train_eval=1000,
-        losses={"anl-ce": dict(lr=0.1), "anl-fl": dict(lr=0.1)},
-    ),
+    "cifar10": {
+        "model": "cnn8",
+        "model_options": {"widths": (16, 32, 64), "hidden": 256, "shrink": 2},
+        "epochs": 30,
+        "batch_size": 64,
+        "lr": 0.05,
+        "weight_decay": 1e-4,
+        "augment": ("flip",),
+        "train_images": 5000,
+        "test_images": 1000,
+        "train_eval": 1000,
+        "losses": {"anl-ce": {"lr": 0.1}, "anl-fl": {"lr": 0.1}},
+    },
 }
