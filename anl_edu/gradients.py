@@ -1,8 +1,7 @@
 """Which samples a loss listens to: closed forms, per-sample gradients, clean and wrong shares.
 
 A sample's gradient at the logits says how hard it pulls; whether its label is right decides which
-way. Ye et al. 2023 (NeurIPS), section 3.4, is about these sizes; the closed forms are derived in
-lesson 05.
+way. Ye et al. 2023 (NeurIPS) explain ANL by these sizes; lesson 05 derives the closed forms.
 """
 
 from collections.abc import Callable

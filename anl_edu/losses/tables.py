@@ -107,7 +107,7 @@ def active(table: Tensor, y: Tensor) -> Tensor:
 
 
 def normalized(table: Tensor, y: Tensor) -> Tensor:
-    """Normalised loss: L_y / sum_k L_k, (N, ...). Ma et al. 2020 (arXiv 2006.13554), eq. 6."""
+    """Normalised loss: L_y / sum_k L_k, (N, ...). Ma et al. 2020 (arXiv 2006.13554)."""
     return active(table, y) / table.sum(1)
 
 
@@ -115,7 +115,7 @@ def normalized_negative(table: Tensor, y: Tensor, A: float) -> Tensor:
     """Normalised negative loss: 1 - (A - L_y) / sum_k (A - L_k), (N, ...).
 
     ``A`` is the table's largest possible value, and no entry may exceed it: clamp the table
-    (``ce_table(logits, p_min)`` does). Ye et al. 2023 (NeurIPS), section 3.2.
+    (``ce_table(logits, p_min)`` does). Ye et al. 2023 (NeurIPS).
     """
     flipped = A - table  # (N, K, ...): what was to be maximised is now to be minimised
     return 1 - active(flipped, y) / flipped.sum(1)
@@ -125,7 +125,7 @@ def active_negative(table: Tensor, y: Tensor, A: float, alpha: float, beta: floa
     """Active Negative Loss, alpha normalised + beta normalised negative: (N, ...).
 
     The table comes unclamped: the active half sees it as it is, the negative half sees it cut off
-    at ``A``, as in the reference implementation. Ye et al. 2023 (NeurIPS), section 3.3.
+    at ``A``, as in the reference implementation. Ye et al. 2023 (NeurIPS).
     """
     negative = normalized_negative(table.clamp(max=A), y, A)
     return alpha * normalized(table, y) + beta * negative
