@@ -35,20 +35,23 @@ def alt_text(fig: go.Figure) -> str:
     gist = (fig.layout.meta or {}).get("gist") if isinstance(fig.layout.meta, dict) else None
     if gist:
         parts.append(gist.rstrip(".") + ".")
-    kinds = list(dict.fromkeys(_kind(t) for t in fig.data))
+    kinds = " and ".join(dict.fromkeys(_kind(t) for t in fig.data)).capitalize() or "Empty figure"
     title = words((fig.layout.title.text or "").replace("</b><br>", "</b>. "))
-    parts.append(f"{' and '.join(kinds).capitalize() or 'Empty figure'}: {title or 'untitled'}")
-    parts[-1] += "" if title.endswith(("?", ".", "!")) else "."
-    axes = [
-        f"{letter} axis: {words(axis.title.text)}{', logarithmic' if axis.type == 'log' else ''}."
-        for letter, axis in (("Horizontal", fig.layout.xaxis), ("Vertical", fig.layout.yaxis))
-        if words(axis.title.text)
-    ]
-    parts += axes
-    named = _told(fig)
-    parts += [_series(t, i) for i, t in enumerate(named[:_MAX_SERIES])]
-    if len(named) > _MAX_SERIES:
-        parts.append(f"And {len(named) - _MAX_SERIES} more series.")
+    panels = _panels(fig)
+    title = title or f"{len(panels)} panels" * (len(panels) > 1) or "untitled"
+    parts.append(f"{kinds}: {title}" + "." * (not title.endswith(("?", ".", "!"))))
+    for letter, axes in (("Horizontal", fig.select_xaxes()), ("Vertical", fig.select_yaxes())):
+        seen = dict.fromkeys(
+            words(axis.title.text) + ", logarithmic" * (axis.type == "log")
+            for axis in axes
+            if words(axis.title.text)
+        )
+        if seen:
+            parts.append(f"{letter} axis: {' or '.join(seen)}.")
+    told = _told(fig)
+    parts += [_series(t, _name(t, i, panels)) for i, t in enumerate(told[:_MAX_SERIES])]
+    if len(told) > _MAX_SERIES:
+        parts.append(f"And {len(told) - _MAX_SERIES} more series.")
     for slider in fig.layout.sliders or ():
         names = [s.label for s in slider.steps]
         parts.append(
@@ -56,6 +59,32 @@ def alt_text(fig: go.Figure) -> str:
             f"{names[-1]}; described here at {names[slider.active or 0]}."
         )
     return " ".join(p for p in parts if p)
+
+
+def _panels(fig: go.Figure) -> dict[str, str]:
+    """Return the title over each panel, by the name of the panel's horizontal axis."""
+    over = {
+        (round(a.x, 6), round(a.y, 6)): words(a.text)
+        for a in fig.layout.annotations
+        if a.xref == a.yref == "paper" and a.x is not None and a.y is not None
+    }
+    found = {}
+    for x in fig.select_xaxes() if over else ():
+        y = fig.layout["yaxis" + (x.anchor or "y")[1:]]
+        if x.domain and y.domain:
+            place = (round(sum(x.domain) / 2, 6), round(y.domain[1], 6))
+            if place in over:
+                found[x.plotly_name.replace("axis", "")] = over[place]
+    return found
+
+
+def _name(trace: Any, place: int, panels: dict[str, str]) -> str:
+    """Return the trace's name with its panel's, without saying either twice."""
+    name = words(trace.name)
+    panel = panels.get((trace.xaxis if "xaxis" in trace else None) or "x", "")
+    if panel and panel.lower() not in name.lower():
+        return f"{panel}: {name}" if name else panel
+    return name or f"Series {place + 1}"
 
 
 def _told(fig: go.Figure) -> list[Any]:
@@ -91,11 +120,10 @@ def _values(trace: Any, key: str) -> np.ndarray:
     return np.asarray([] if value is None else value)
 
 
-def _series(trace: Any, place: int) -> str:
-    name = words(trace.name) or f"Series {place + 1}"
+def _series(trace: Any, name: str) -> str:
     z = _values(trace, "z")
     if z.ndim == 2 and is_number(z):
-        return _grid(trace, name if trace.name else "", z.astype(float))
+        return _grid(trace, "Grid" if name.startswith("Series ") else name, z.astype(float))
     along, value = ("y", "x") if getattr(trace, "orientation", None) == "h" else ("x", "y")
     x, y = _values(trace, along), _values(trace, value)
     if not is_number(y):
@@ -126,7 +154,7 @@ def _series(trace: Any, place: int) -> str:
 
 def _grid(trace: Any, name: str, z: np.ndarray) -> str:
     if not np.isfinite(z).any():
-        return f"{name or 'Grid'}: no values."
+        return f"{name}: no values."
     x, y = _values(trace, "x"), _values(trace, "y")
 
     def at(flat: Any) -> str:
@@ -135,7 +163,7 @@ def _grid(trace: Any, name: str, z: np.ndarray) -> str:
         return f"({across}, {number(y[row]) if row < y.size else f'row {row}'})"
 
     return (
-        f"{name or 'Grid'} of {z.shape[0]} by {z.shape[1]}: "
+        f"{name} of {z.shape[0]} by {z.shape[1]}: "
         f"lowest {number(np.nanmin(z))} at {at(np.nanargmin(z))}, "
         f"highest {number(np.nanmax(z))} at {at(np.nanargmax(z))}."
     )
@@ -150,7 +178,7 @@ def _sample(trace: Any, name: str) -> str:
                 f"{name}: {values.size} values from {number(q[0])} to {number(q[2])}, "
                 f"median {number(q[1])}."
             )
-    return f"{name}." if trace.name else ""
+    return "" if name.startswith("Series ") else f"{name}."
 
 
 def number(value: Any) -> str:
@@ -172,8 +200,9 @@ def data_table(fig: go.Figure) -> str:
     shared: dict[tuple[str, ...], tuple[str, list[str], list[np.ndarray]]] = {}
     tables = []
     across = words(fig.layout.xaxis.title.text) or "x"
+    panels = _panels(fig)
     for place, trace in enumerate(_told(fig)):
-        name = words(trace.name) or f"series {place + 1}"
+        name = _name(trace, place, panels)
         z = _values(trace, "z")
         if z.ndim == 2 and is_number(z):
             tables.append(_grid_table(trace, z))

@@ -87,7 +87,7 @@ def fit_curves(runs: Runs, *, title: str = "What is fitted: correct and wrong la
             fig.add_scatter(
                 x=x,
                 y=_mean(y),
-                name=f"{label_of(name)}: {label_of(part)}" if column > 1 else label_of(part),
+                name=label_of(part),
                 legendgroup=part,
                 showlegend=column == 1,
                 mode="lines",
