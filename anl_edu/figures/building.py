@@ -73,6 +73,7 @@ def loss_steps(
         alt=f"Two panels with a bar for each of {len(p)} classes: {_plain(left)} on the left, "
         f"{_plain(right)} on the right; the label's bars are hatched",
     )
+    tops = (1.0 if stage == "table" else A, 1.0 if stage == "normalise" else A)
     gap = {
         "type": "bar",
         "name": "gap A − L<sub>k</sub>",
@@ -89,27 +90,36 @@ def loss_steps(
     fig.add_traces(
         [
             {
-                **_bars(before, y, GREEN if stage == "normalise" else BLUE, text=not flipping),
+                **_bars(
+                    before, y, GREEN if stage == "normalise" else BLUE, tops[0], text=not flipping
+                ),
                 "name": f"{left} (left)",
             },
             gap,
             {
-                **_bars(after, y, GREEN if flipping or stage == "normalise" else BLUE,
+                **_bars(after, y, GREEN if flipping or stage == "normalise" else BLUE, tops[1],
                         left_out=stage != "table"),
                 "name": f"{right} (right)", "xaxis": "x2", "yaxis": "y2",
             },
         ]
     )  # fmt: skip
-    tops = (1.0 if stage == "table" else A, 1.0 if stage == "normalise" else A)
     fig.update_layout(_two_panels(_ticks(names, p, y), (left, right), tops, A))
     return fig
 
 
 def _bars(
-    values: np.ndarray, y: int, color: str, *, text: bool = True, left_out: bool = False
+    values: np.ndarray,
+    y: int,
+    color: str,
+    top: float,
+    *,
+    text: bool = True,
+    left_out: bool = False,
 ) -> dict[str, Any]:
     """Return a bar trace: the label hatched, and pale where it is left out."""
     own = [k == y for k in range(len(values))]
+    # Above a tall bar the number would lie on the line at the top; on hatching it is unreadable.
+    tall = [v > 0.85 * top and not k for v, k in zip(values, own, strict=True)]
     return {
         "type": "bar",
         "x": list(range(len(values))),
@@ -120,7 +130,8 @@ def _bars(
             "line": {"color": "#555555", "width": 1},
         },
         "text": [_short(v) if text else "" for v in values],
-        "textposition": "outside",
+        "textposition": ["inside" if t else "outside" for t in tall],
+        "insidetextfont": {"color": "white"},
         "cliponaxis": False,
         "hovertemplate": "class %{x}: %{y:.4g}<extra></extra>",
     }
@@ -165,7 +176,7 @@ def _two_panels(
     for suffix, domain, head, top in zip(("", "2"), (_LEFT, _RIGHT), heads, tops, strict=True):
         layout[f"xaxis{suffix}"] = {**axis, "domain": domain, "anchor": f"y{suffix}"}
         layout[f"yaxis{suffix}"] = {
-            "range": [0, 1.2 * top],
+            "range": [0, (1.15 if top == 1 else 1.2) * top],
             "anchor": f"x{suffix}",
             "tickmode": "linear",
             "dtick": 0.2 if top == 1 else 5 if top > 6 else 0.5,
@@ -274,34 +285,35 @@ def downhill(
     return fig.update_layout(layout)
 
 
-def sums_over_labels(p_max: Sequence[float], sums: Mapping[str, Sequence[float]]) -> go.Figure:
+def sums_over_labels(lead: Sequence[float], sums: Mapping[str, Sequence[float]]) -> go.Figure:
     """Draw each loss summed over all labels against how sure the prediction is.
 
     Parameters
     ----------
-    p_max
-        (M,) largest probability of each of M predictions, the first of them uniform.
+    lead
+        (M,) how far one logit is ahead of all the others; the first 0, the uniform prediction.
     sums
         Loss name to its (M,) sums over all labels; drawn as multiples of the first.
     """
     fig = new_figure(
         "Which losses sum to a constant over the labels?",
-        x="largest probability of the prediction",
-        y="sum over labels ÷ its value at p = 1/K",
+        x="lead of one logit over the others (0: undecided)",
+        y="sum ÷ its first value",
         question="A flat line is the symmetry condition",
         alt="Sums over the labels; the losses that meet the symmetry condition are flat at 1",
     )
-    for name, values in sums.items():
+    for place, (name, values) in enumerate(sums.items()):
         style = style_of(name)
         fig.add_scatter(
-            x=list(p_max),
+            x=list(lead),
             y=np.asarray(values, dtype=float) / values[0],
             name=label_of(name),
             mode="lines+markers",
             line=style.line,
-            marker={**style.marker, "maxdisplayed": 8},
+            # Where flat lines lie on one another, the markers of the later ones are smaller.
+            marker={**style.marker, "size": 13 - 2 * place, "maxdisplayed": 8},
         )
-    return fig
+    return fig.update_yaxes(rangemode="tozero")
 
 
 def slopes(
