@@ -55,7 +55,7 @@ def demo(seeds: int, rate: float, epochs: int | None, out: Path, open_it: bool) 
     """Train four losses on digits with wrong labels; print a table, write a report."""
     torch.set_num_threads(1)  # so small a network gains nothing from a second core
     digits = data.load("digits")
-    changes = {} if epochs is None else {"epochs": epochs}
+    changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     specs = record.grid("digits", report.LOSSES, [("symmetric", rate)], range(seeds), **changes)
     click.echo(f"{digits.source}; {rate:.0%} symmetric label noise, {seeds} seeds\n")
     made = []

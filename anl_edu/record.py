@@ -135,7 +135,7 @@ def parse_noise(text: str) -> tuple[str, float]:
 def parse_changes(texts: Iterable[str]) -> dict[str, Any]:
     """Read ``["epochs=10", "loss.alpha=1"]`` into changes of a recipe."""
     changes: dict[str, Any] = {}
-    parameters: dict[str, float] = {}
+    parameters: dict[str, float | int | None] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:

@@ -238,12 +238,9 @@ def read(path: str | Path) -> Run:
     if digest != _digest(body):
         raise ValueError(f"{path} does not match its own hash {digest[:10]}: edited or cut short")
     columns = body["records"]
-    rows = zip(*(columns[name] for name in _COLUMNS), strict=True)
     records = tuple(
-        EpochRecord(
-            **{k: math.nan if v == "nan" else v for k, v in zip(_COLUMNS, row, strict=True)}
-        )
-        for row in rows
+        _record(dict(zip(_COLUMNS, row, strict=True)))
+        for row in zip(*(columns[name] for name in _COLUMNS), strict=True)
     )
     return Run(RunSpec(**body["spec"]), body["meta"], records)
 
@@ -301,6 +298,10 @@ def _plain(value: float | int | None) -> float | int | str | None:
     if isinstance(value, float):
         return "nan" if math.isnan(value) else float(f"{value:.5g}")
     return value
+
+
+def _record(row: dict[str, Any]) -> EpochRecord:
+    return EpochRecord(**{k: math.nan if v == "nan" else v for k, v in row.items()})
 
 
 def _digest(body: Mapping[str, Any]) -> str:
