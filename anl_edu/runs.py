@@ -301,7 +301,8 @@ def _plain(value: float | int | None) -> float | int | str | None:
 
 
 def _record(row: dict[str, Any]) -> EpochRecord:
-    return EpochRecord(**{k: math.nan if v == "nan" else v for k, v in row.items()})
+    plain: dict[str, Any] = {k: math.nan if v == "nan" else v for k, v in row.items()}
+    return EpochRecord(**plain)
 
 
 def _digest(body: Mapping[str, Any]) -> str:
