@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from . import progress as _progress
+from . import progress_file
 from .judges import AnswerError, Judge, NotAttempted, blank
 
 Status = Literal["not attempted", "wrong", "right"]
@@ -116,7 +116,7 @@ def judge(name: str, answer: Any) -> Verdict:
 def check(name: str, answer: Any) -> None:
     """Print whether an answer is not attempted, wrong (and the likely mistake), or right."""
     verdict = judge(name, answer)
-    _progress.note(name, verdict.status)
+    progress_file.note(name, verdict.status)
     print(verdict.message)
 
 
@@ -134,7 +134,7 @@ def hint(name: str) -> None:
 def solution(name: str) -> None:
     """Show a right answer, once there has been an attempt."""
     exercise = find(name)
-    if not _progress.attempted(name):
+    if not progress_file.attempted(name):
         print(f'{name}: try first: call check("{name}", ...) with an answer of your own.')
         return
     from IPython.display import display
@@ -146,7 +146,7 @@ def solution(name: str) -> None:
 def progress() -> None:
     """Print how far the reader has come, lesson by lesson."""
     marks: dict[Any, str] = {"right": "x", "wrong": "/", "not attempted": " "}
-    status = _progress.read()
+    status = progress_file.read()
     for exercise in all_exercises():
         level = "*" * exercise.difficulty
         print(f"[{marks[status.get(exercise.name, 'not attempted')]}] {exercise.name} {level}")
@@ -156,4 +156,4 @@ def progress() -> None:
 def forget() -> None:
     """Delete the progress file and all that is remembered of attempts and hints."""
     _asked.clear()
-    _progress.forget()
+    progress_file.forget()

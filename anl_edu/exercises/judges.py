@@ -153,6 +153,8 @@ def judge_choice(right: str, options: Sequence[str]) -> Judge:
     known = [option.lower() for option in options]
 
     def judge(answer: Any) -> str | None:
+        if not isinstance(answer, str | int):
+            raise AnswerError(f"one of {', '.join(options)} is needed, not {_kind(answer)}")
         said = str(answer).strip().strip("()").lower()
         if said not in known:
             raise AnswerError(f"{said!r} is not one of {', '.join(options)}")

@@ -197,7 +197,7 @@ class Explorer(widgets.VBox):
             self._describe(said)
             self.error, self._panel.value = None, ""
         except Exception as error:
-            self.error, self._panel.value = error, _panel(error)
+            self.error, self._panel.value = error, error_panel(error)
         self.update_ms.append(1000 * (time.perf_counter() - start))
 
     def _describe(self, alternative: str) -> None:
@@ -226,7 +226,8 @@ class Explorer(widgets.VBox):
         display({WIDGET_MIME: view} | mime_bundle(still), raw=True)
 
 
-def _panel(error: Exception) -> str:
+def error_panel(error: Exception) -> str:
+    """Return the red panel that says what a drawing raised, and where."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{last.name}, line {last.lineno}"
     return (

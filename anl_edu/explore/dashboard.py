@@ -17,12 +17,13 @@ import plotly.graph_objects as go
 
 from anl_edu.figures.core import mime_bundle
 from anl_edu.figures.dashboard import dashboard as draw
-from anl_edu.figures.describe import details
+from anl_edu.figures.describe import alt_text, details
 from anl_edu.figures.style import label_of
 from anl_edu.runs import Run
 from anl_edu.train import EpochRecord
 
-from .core import WIDGET_MIME, _canvas, _panel
+from .canvas import new_canvas
+from .core import WIDGET_MIME, error_panel
 
 # state -> which of (start, pause, resume, stop) can be pressed
 _BUTTONS = {
@@ -85,7 +86,8 @@ class Dashboard(widgets.VBox):
             button.on_click(partial(self._press, name))
         self._bar = widgets.IntProgress(min=0, max=epochs, description="epoch")
         self._line, self._alarm, self._words = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self.canvas = _canvas(self.figure)
+        figure = self.figure
+        self.canvas = new_canvas(figure, alt_text(figure))
         self._show()
         super().__init__(
             [
@@ -190,7 +192,7 @@ class Dashboard(widgets.VBox):
         try:
             getattr(self, action)()
         except Exception as error:
-            self._alarm.value = _panel(error)
+            self._alarm.value = error_panel(error)
 
     def _need(self, action: str, *allowed: str) -> None:
         if self.status not in allowed:
@@ -205,10 +207,11 @@ class Dashboard(widgets.VBox):
             button.disabled = not can
         self._bar.value = len(self.records)
         self._line.value = f"<div role='status' aria-live='polite'>{self._said()}</div>"
-        self._alarm.value = "" if self.error is None else _panel(self.error)
+        self._alarm.value = "" if self.error is None else error_panel(self.error)
         figure = self.figure
-        self.canvas.draw(figure)
-        self._words.value = details(figure)
+        said = alt_text(figure)
+        self.canvas.draw(figure, said)
+        self._words.value = details(figure, said)
 
     def _said(self) -> str:
         said = f"{label_of(self.loss)}, live: {self.status}, {len(self.records)} of {self.epochs}"
