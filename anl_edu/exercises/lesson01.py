@@ -227,10 +227,8 @@ def _twice(labels: Tensor, a: int, b: int, rate: float, u: Tensor) -> Tensor:
     return noisy
 
 
-def _one_way(labels: Tensor, a: int, b: int, rate: float, u: Tensor) -> Tensor:
-    noisy = labels.clone()
-    noisy[(labels == a) & (u < rate)] = b
-    return noisy
+def _always(labels: Tensor, a: int, b: int, rate: float, u: Tensor) -> Tensor:
+    return _swap(labels, a, b, 1.0, u)
 
 
 def _other_order(labels: Tensor, a: int, b: int, rate: float, u: Tensor) -> Tensor:
@@ -253,16 +251,16 @@ register(
             {
                 "twice": _twice,
                 "other-order": _other_order,
-                "one-way": _one_way,
+                "always": _always,
                 "half": _half,
             },
         ),
         hints={
-            "twice": "the second line still finds the labels that the first one has just changed, "
-            "and turns them back. Which tensor should both lines look at?",
-            "other-order": "turning the two lines round moves the fault to the other class. Which "
-            "tensor should both lines look at?",
-            "one-way": "a becomes b, but b never becomes a.",
+            "twice": "class a never changes: the second line finds the labels that the first one "
+            "has just changed, and turns them back. Which tensor should both lines look at?",
+            "other-order": "now class b never changes: it was left out, or was turned back by the "
+            "line after. Which tensor should both lines look at?",
+            "always": "every a and every b flips; only those where u < rate should.",
             "half": "each of the two classes flips with the whole rate, not half of it.",
         },
         general_hints=[
@@ -279,7 +277,7 @@ def my_swap(labels, a, b, rate, u):
         wrong_bank=[
             (_twice, "twice"),
             (_other_order, "other-order"),
-            (_one_way, "one-way"),
+            (_always, "always"),
             (_half, "half"),
         ],
         right_bank=[_swap, _swap_where, _swap_python],

@@ -43,8 +43,8 @@ def matrix(
     fig.update_traces(colorbar={"title": {"text": "T[i, j]"}})
     top = T.nan_to_num(-1).argmax(1)
     for mask, name, symbol, color in (
-        (kept, "most frequent label: the true class", "circle", BLACK),
-        (~kept & seen, "most frequent label: a wrong class, or a tie", "square", VERMILION),
+        (kept, "most frequent: the true class", "circle", BLACK),
+        (~kept & seen, "most frequent: a wrong class, or a tie", "square", VERMILION),
     ):
         rows = mask.nonzero().flatten().tolist()
         fig.add_trace(
@@ -57,7 +57,7 @@ def matrix(
                 textfont={"size": 11},
                 marker={
                     "symbol": symbol,
-                    "size": 32 if K <= 12 else 9,
+                    "size": 32 if K <= 6 else 25 if K <= 12 else 9,
                     "color": "white",
                     "line": {"width": 2.5, "color": color},
                 },
@@ -68,7 +68,11 @@ def matrix(
     axis = {"type": "category", "categoryarray": names, "showgrid": False, "constrain": "domain"}
     fig.update_xaxes(**axis)
     fig.update_yaxes(autorange="reversed", scaleanchor="x", **axis)
-    fig.update_layout(height=560, legend={"orientation": "h", "y": -0.16, "x": 0, "yanchor": "top"})
+    fig.update_layout(
+        height=580,
+        margin={"t": 120},
+        legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom"},
+    )
     return fig
 
 
@@ -90,14 +94,17 @@ def matrices(
     )
     rows = (len(named) + 1) // 2
     fig.set_subplots(
-        rows, 2, subplot_titles=list(named), horizontal_spacing=0.14, vertical_spacing=0.16 / rows
+        rows, 2, subplot_titles=list(named), horizontal_spacing=0.14, vertical_spacing=0.2 / rows
     )
     for place, (name, T) in enumerate(named.items()):
         names = _names(classes, len(T))
         trace = _heat(T, names, text=False)
         trace.update(name=name, coloraxis="coloraxis", colorscale=None)
         fig.add_trace(trace, row=place // 2 + 1, col=place % 2 + 1)
-    fig.update_xaxes(type="category", showgrid=False, constrain="domain", title_text="label given")
+    fig.update_xaxes(type="category", showgrid=False, constrain="domain")
+    for row in range(1, rows):  # the names under the last row serve the ones above too
+        fig.update_xaxes(showticklabels=False, row=row)
+    fig.update_xaxes(title_text="label given", row=rows)
     fig.update_yaxes(
         type="category",
         showgrid=False,

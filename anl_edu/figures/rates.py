@@ -130,7 +130,7 @@ def shortfall(K: int, rate: float, sizes: Sequence[int]) -> go.Figure:
 def exact_rate(K: int, rate: float, size: int) -> float:
     """Return the rate ``exact`` gives for symmetric noise and `size` samples in each class."""
     counts = noise.exact_counts(torch.full((K,), size), noise.symmetric(K, rate))  # (K, K)
-    return 1 - float(counts.diagonal().sum() / counts.sum())
+    return int(counts.sum() - counts.diagonal().sum()) / int(counts.sum())
 
 
 def draws(K: int, size: int, rate: float) -> go.Figure:
