@@ -215,9 +215,11 @@ register(
             "losses.ce_table(logits, 1e-7) is a safe -log p to build on: log(1 + it), say.",
         ],
         solution=(
+            "import math\n\n"
             "def my_table(logits):\n"
             "    return torch.log1p(losses.ce_table(logits, 1e-7))  # log(1 - log p)\n\n"
-            "my_maximum = math.log1p(losses.ce_maximum(1e-7))"
+            "my_maximum = math.log1p(losses.ce_maximum(1e-7))\n"
+            "answer = (my_table, my_maximum)"
         ),
         wrong_bank=[
             ((lambda z: z.softmax(1), 1.0), "not-active"),
