@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 
 import torch
 
@@ -55,6 +57,24 @@ def precision(name: str, where: torch.device) -> torch.dtype:
     if where.type == "cpu" and _cpu_has_bfloat16():
         return torch.bfloat16
     return torch.float32
+
+
+def keep_memory() -> None:
+    """Let the C library keep freed blocks for the next step, on Linux with glibc.
+
+    Activations of a batch are larger than the size from which glibc asks the kernel for each
+    block anew and hands it back; the kernel then clears every page again, each step. That took a
+    sixth of the time of a CNN-8 step on a CPU. The process's memory stays at its peak instead.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    m_trim_threshold, m_mmap_threshold = -1, -3  # malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):  # another C library
+        return
+    mallopt(m_mmap_threshold, 1 << 30)
+    mallopt(m_trim_threshold, (1 << 31) - 1)
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -69,6 +69,8 @@ class Trainer:
         self.recipe, self.seed, self.loss = recipe, seed, loss
         self.where = devices.device(device)
         self.dtype = devices.precision(precision, self.where)
+        if self.where.type == "cpu":
+            devices.keep_memory()
         self.track_gradients = track_gradients
         self.model = model.to(self.where)
         _channels_last(self.model)

@@ -46,6 +46,25 @@ def test_logits_have_the_right_shape_in_both_memory_formats(
     torch.testing.assert_close(plain, last, rtol=1e-4, atol=1e-4)
 
 
+def test_pooling_before_relu_is_the_reference_s_relu_before_pooling() -> None:
+    torch.manual_seed(0)
+    ours = models.cnn8(5, 3, 8, (4, 4, 4), 8).double()
+    layers: list[nn.Module] = []
+    for layer in ours.features:
+        layers.append(layer)
+        if isinstance(layer, nn.ReLU) and isinstance(layers[-2], nn.MaxPool2d):
+            layers[-2], layers[-1] = layers[-1], layers[-2]
+    x, y = torch.randn(6, 3, 8, 8).double(), torch.arange(6) % 5
+    gradients = []
+    for features in (ours.features, nn.Sequential(*layers)):
+        logits = ours.head(features(x).flatten(1))
+        loss = nn.functional.cross_entropy(logits, y)
+        gradients.append(torch.autograd.grad(loss, list(ours.parameters())))
+    assert [type(a) for a in layers] != [type(a) for a in ours.features]
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b)
+
+
 def test_resnet50_comes_from_torchvision_with_our_number_of_classes() -> None:
     assert models.build("resnet50", (3, 64, 64), 50).fc.out_features == 50
 
