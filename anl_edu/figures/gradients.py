@@ -85,13 +85,18 @@ def pull(
         edge = 1 / ((K - 1) * p_min) - 1
         fig.add_vrect(x0=edge, x1=1e9, fillcolor="#BBBBBB", opacity=0.4, line_width=0)
         fig.add_annotation(
-            x=math.log10(min(edge, 10**7.4)), y=0.02, yref="paper", xanchor="right",
+            x=math.log10(min(edge, 10**7.4)), y=0.99, yref="paper", xanchor="right",
             text="grey: the other classes are below p<sub>min</sub>", showarrow=False,
             font={"size": 12},
         )  # fmt: skip
     ticks = [t / (1 - t) for t in _TICKS]
     fig.update_xaxes(
-        type="log", range=[-3, 7.5], tickvals=ticks, ticktext=[probability(t) for t in _TICKS]
+        type="log",
+        range=[-3, 7.5],
+        tickvals=ticks,
+        ticktext=[f"{t:.4g}" for t in _TICKS[:-3]] + [f"1−10<sup>−{k}</sup>" for k in (5, 6, 7)],
+        tickangle=0,
+        tickfont={"size": 11},
     )
     fig.update_yaxes(type="log", range=[-5, 1], dtick=1, exponentformat="power")
     return fig.update_layout(legend={"orientation": "h", "x": 0, "y": -0.38}, height=470)
@@ -340,10 +345,14 @@ def distributions(norms: Mapping[str, Tensor], wrong: Tensor, heading: str = "")
         question="Which group pulls harder? Dotted lines: the two means",
         alt=f"Distributions of gradient norms over the samples; means: {means}",
     )
-    _panels(fig, [label_of(name) for name in norms])
+    rows = (len(norms) + 1) // 2
+    fig.set_subplots(
+        rows, 2, shared_xaxes=True, shared_yaxes=True, vertical_spacing=0.12,
+        subplot_titles=[label_of(name) for name in norms],
+    )  # fmt: skip
     edges = np.linspace(math.log10(FLOOR), 1, 37)
     centres = (edges[1:] + edges[:-1]) / 2
-    for place, values in enumerate(norms.values(), start=1):
+    for place, values in enumerate(norms.values()):
         for part, mask in (("clean", ~wrong), ("wrong", wrong)):
             style = style_of(part)
             some = values[mask].double().numpy()
@@ -355,7 +364,7 @@ def distributions(norms: Mapping[str, Tensor], wrong: Tensor, heading: str = "")
                     "y": 100 * count / max(1, len(some)),
                     "line": {**style.line, "shape": "hvh", "width": 2},
                     "name": label_of(part),
-                    "showlegend": place == 1,
+                    "showlegend": place == 0,
                 },
                 {
                     "x": [mean, mean],
@@ -365,14 +374,20 @@ def distributions(norms: Mapping[str, Tensor], wrong: Tensor, heading: str = "")
                     "showlegend": False,
                 },
             ):
-                fig.add_scatter(**trace, mode="lines", row=1, col=place)
+                fig.add_scatter(**trace, mode="lines", row=place // 2 + 1, col=place % 2 + 1)
     ticks = [-8, -6, -4, -2, 0]
     fig.update_xaxes(
-        range=[math.log10(FLOOR) - 0.2, 1.1], tickvals=ticks, title_text="size of the gradient",
+        range=[math.log10(FLOOR) - 0.2, 1.1], tickvals=ticks,
         ticktext=["≤10<sup>−8</sup>", "10<sup>−6</sup>", "10<sup>−4</sup>", "0.01", "1"],
     )  # fmt: skip
-    fig.update_yaxes(range=[0, 60])
-    return fig.update_yaxes(title_text="samples of the group (%)", col=1)
+    fig.update_xaxes(title_text="size of the gradient", row=rows)
+    fig.update_yaxes(range=[0, 100])
+    fig.update_yaxes(title_text="samples (%)", col=1)
+    return fig.update_layout(
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.07, "yanchor": "bottom"},
+        margin={"t": 110},
+        height=200 + 190 * rows,
+    )
 
 
 def sizes(means: Mapping[str, np.ndarray]) -> go.Figure:
@@ -432,8 +447,8 @@ def logit_against_parameter(
             marker={**style.marker, "size": 6, "opacity": 0.7},
             name=label_of(part),
         )
-    fig.update_xaxes(type="log", exponentformat="power")
-    return fig.update_yaxes(type="log", exponentformat="power")
+    fig.update_xaxes(type="log", dtick=1, exponentformat="power")
+    return fig.update_yaxes(type="log", dtick=1, exponentformat="power")
 
 
 def _panels(fig: go.Figure, titles: Sequence[str]) -> None:
