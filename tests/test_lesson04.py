@@ -43,7 +43,7 @@ def test_title_of_the_last_step_is_the_loss(y: int) -> None:
 
 def test_gap_stands_between_the_bar_and_the_ceiling() -> None:
     gap = loss_steps(P, L, A, 0, "flip").data[1]
-    np.testing.assert_allclose(np.asarray(gap.base) + np.asarray(gap.y), A)
+    np.testing.assert_allclose(np.asarray(gap.base, float) + gap.y, A)
 
 
 def test_entries_above_the_ceiling_count_as_the_ceiling() -> None:
