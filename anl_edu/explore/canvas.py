@@ -9,6 +9,7 @@ with every single widget, and in JupyterLab some of several then stayed empty.)
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any, Protocol
 
@@ -57,17 +58,19 @@ async function render({ model, el }) {
   el.style.width = "100%";
   try {
     const Plotly = await shared().promise;
+    const id = model.get("sheet").slice("IPY_MODEL_".length);
+    const sheet = await model.widget_manager.get_model(id);
     const draw = () => {
-      const { data, layout } = model.get("figure");
-      place.setAttribute("aria-label", model.get("words"));
+      const { data, layout, words } = JSON.parse(sheet.get("value"));
+      place.setAttribute("aria-label", words);
       place.style.height = `${layout.height}px`;
       return Plotly.react(place, data, layout, { responsive: true, displaylogo: false });
     };
+    sheet.on("change:value", draw);   // before the first drawing ends: no move may be lost
     await draw();
-    model.on("change:figure", draw);
     const watch = new ResizeObserver(() => place.offsetWidth && Plotly.Plots.resize(place));
     watch.observe(el);
-    return () => { model.off("change:figure", draw); watch.disconnect(); Plotly.purge(place); };
+    return () => { sheet.off("change:value", draw); watch.disconnect(); Plotly.purge(place); };
   } catch (error) {
     place.textContent = `The figure could not be drawn: ${error.message}`;
   }
@@ -106,16 +109,22 @@ class LiveCanvas:
 
         class Drawing(anywidget.AnyWidget):
             _esm = _CANVAS
-            figure = traitlets.Dict().tag(sync=True)
-            words = traitlets.Unicode().tag(sync=True)
+            sheet = traitlets.Instance(widgets.Widget).tag(
+                sync=True, **widgets.widget_serialization
+            )
 
-        self.widget = Drawing(figure=_stable(figure), words=said)
+        # anywidget drops every update of a model that took the page over 2 s to make, and beside
+        # plotly.js on a busy machine that happens; so a plain widget, unseen, carries the figure.
+        self.sheet = widgets.HTML(value=_sent(figure, said))
+        self.widget = Drawing(sheet=self.sheet)
 
     def draw(self, figure: go.Figure, said: str) -> None:
         """Send the figure; the page draws only what changed."""
-        with self.widget.hold_sync():  # one message
-            self.widget.words = said
-            self.widget.figure = _stable(figure)
+        self.sheet.value = _sent(figure, said)
+
+
+def _sent(figure: go.Figure, said: str) -> str:
+    return json.dumps(_stable(figure) | {"words": said}, allow_nan=False)
 
 
 def _stable(figure: go.Figure) -> dict[str, Any]:
