@@ -1,0 +1,61 @@
+"""One JupyterLab for each test file, and a browser that cannot leave this machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import lab
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "build" / "screenshots"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    executable = lab.find_chromium()
+    if executable is None:
+        pytest.skip("no Chromium found: install chromium, or name one in CHROMIUM")
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox needs rights that a container often lacks.
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the lessons: what the browser saves never reaches the checkout."""
+    copy = tmp_path_factory.mktemp("lessons")
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy(path, copy)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def address(
+    chromium: Browser, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    with lab.jupyterlab(folder, tmp_path_factory.mktemp("jupyter")) as address:
+        yield address
+
+
+@pytest.fixture
+def page(chromium: Browser, address: str) -> Iterator[Page]:
+    """A page of its own for each test; a request to anywhere else fails the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 1300})
+    page = context.new_page()
+    strays = lab.keep_at_home(page, address)
+    yield page
+    lab.shut_down(page)
+    context.close()
+    assert strays == []
+
+
+@pytest.fixture
+def screenshots() -> Path:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return SCREENSHOTS
