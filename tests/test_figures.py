@@ -168,6 +168,9 @@ def test_alt_text_of_other_charts() -> None:
     assert "Grid of 2 by 2: lowest 0.5 at (b, d), highest 3 at (a, d)." in text
     box = figures.alt_text(go.Figure(go.Box(y=[1, 2, 9], name="norms")))
     assert "norms: 3 values from 1 to 9, median 2." in box
+    drawn = figures.alt_text(go.Figure(go.Histogram(x=[1, 2, 9], name="norms")))
+    assert "norms: 3 values from 1 to 9, median 2." in drawn
+    assert "to come: no values." in figures.alt_text(go.Figure(go.Scatter(y=[], name="to come")))
     empty = figures.alt_text(go.Figure(go.Scatter(x=[1], y=[np.nan], name="nothing")))
     assert "nothing: no values." in empty
 

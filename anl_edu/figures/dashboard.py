@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from .core import new_figure
 from .style import style_of
+from .training import example_runs
 
 PANELS = ("training loss", "test accuracy (%)", "labels repeated (%)", "gradient, wrong labels (%)")
 _GREY = "#6E6E6E"
@@ -93,4 +94,7 @@ def _line(records: Sequence[Any], key: str, factor: float) -> tuple[np.ndarray, 
     return np.array([record.epoch for record in records], dtype=float), factor * y
 
 
-FIGURES = {"dashboard": lambda: dashboard([], epochs=10)}
+FIGURES = {
+    "dashboard": lambda: dashboard(*example_runs(10)["anl-ce"], epochs=20, noise=0.6),
+    "dashboard_before": lambda: dashboard([], example_runs(10)["ce"][0], epochs=10),
+}

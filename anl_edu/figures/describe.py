@@ -126,6 +126,8 @@ def _series(trace: Any, name: str) -> str:
         return _grid(trace, "Grid" if name.startswith("Series ") else name, z.astype(float))
     along, value = ("y", "x") if getattr(trace, "orientation", None) == "h" else ("x", "y")
     x, y = _values(trace, along), _values(trace, value)
+    if y.size == 0 and trace.type in ("scatter", "scattergl", "bar"):
+        return f"{name}: no values."
     if not is_number(y):
         return _sample(trace, name)
     y = y.astype(float)

@@ -247,5 +247,10 @@ FIGURES = {
     "shortfall": lambda: shortfall(10, 0.4, range(5, 200)),
     "draws": lambda: draws(10, 40, 0.4),
     "margins": lambda: margins([0.0, 0.25, 0.5, 0.75, 1.0]),
-    "bars": lambda: bars(["a"], {"one": [0.4], "two": [0.2]}, title="Bars", y_title="share"),
+    "bars": lambda: bars(
+        ["a"], {"one": [0.4], "two": [0.2]}, title="Bars", y_title="share", alt="Two bars"
+    ),
+    "lines": lambda: lines(
+        [0, 1], {"one": [0, 1]}, title="Lines", x_title="x", y_title="y", alt="A line"
+    ),
 }

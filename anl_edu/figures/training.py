@@ -7,7 +7,9 @@ for a list of one. Thin lines are seeds, the thick line their mean. Shares are d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -200,31 +202,33 @@ def _mean(y: np.ndarray) -> np.ndarray:
     return y.mean(axis=0)
 
 
-def _example() -> dict[str, list[list[dict[str, float]]]]:
-    """Return made-up records in the right form, for tests of the drawing alone."""
-    epochs = np.arange(1, 31)
-    out = {}
+def example_runs(epochs: int = 30) -> dict[str, list[list[SimpleNamespace]]]:
+    """Return made-up records in the form of real ones, two seeds a loss, to try a drawing on."""
+    out: dict[str, list[list[SimpleNamespace]]] = {}
     for name, peak, fall in (("ce", 0.9, 0.02), ("anl-ce", 0.88, 0.0)):
         out[name] = [
             [
-                {
-                    "epoch": int(e),
-                    "test_accuracy": float(peak * (1 - np.exp(-e / (3 + s))) - fall * e / 3),
-                    "clean_accuracy": float(1 - np.exp(-e / 5)),
-                    "memorised": float(fall * e),
-                    "wrong_share": float(0.6 - fall * e / 10),
-                }
-                for e in epochs
+                SimpleNamespace(
+                    epoch=e,
+                    epochs=epochs,
+                    train_loss=2.3 * math.exp(-e / 10),
+                    test_accuracy=peak * (1 - math.exp(-e / (3 + seed))) - fall * e / 3,
+                    clean_accuracy=1 - math.exp(-e / 5),
+                    memorised=fall * e,
+                    wrong_share=0.6 - fall * e / 10,
+                    seconds=0.1,
+                )
+                for e in range(1, epochs + 1)
             ]
-            for s in range(2)
+            for seed in range(2)
         ]
     return out
 
 
 FIGURES = {
-    "accuracy_curves": lambda: accuracy_curves(_example()),
-    "memorised_curves": lambda: memorised_curves(_example()),
-    "gradient_shares": lambda: gradient_shares(_example(), noise=0.6),
-    "fit_curves": lambda: fit_curves(_example()),
-    "last_against_best": lambda: last_against_best(_example()),
+    "accuracy_curves": lambda: accuracy_curves(example_runs()),
+    "memorised_curves": lambda: memorised_curves(example_runs()),
+    "gradient_shares": lambda: gradient_shares(example_runs(), noise=0.6),
+    "fit_curves": lambda: fit_curves(example_runs()),
+    "last_against_best": lambda: last_against_best(example_runs()),
 }
