@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from anl_edu import data, runs
+from anl_edu import cifar, data, runs
 from anl_edu import device as devices
 
 _PACKAGES = ("torch", "torchvision", "numpy", "plotly", "ipywidgets", "anywidget", "jupyterlab")
@@ -58,10 +58,17 @@ def _device() -> Finding:
 
 
 def _data() -> list[Finding]:
+    files = data.where()
     findings = []
-    for file, path in data.where().items():
-        remedy = "" if path else "anl-edu data fetch; the lessons run without it"
-        findings.append(Finding(file, path is not None, str(path or "not present"), remedy))
+    for name, spec in cifar.SETS.items():
+        images = files[spec.npz] or files[spec.archive]
+        fetch = f"anl-edu data fetch {name}"
+        for what, path, remedy in (
+            (f"{spec.title} images", images, fetch),
+            (f"{spec.title}N human labels", files[spec.human], f"{fetch} --human"),
+        ):
+            remedy = "" if path else f"{remedy}; the lessons run without"
+            findings.append(Finding(what, path is not None, str(path or "not present"), remedy))
     return findings
 
 

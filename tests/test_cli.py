@@ -90,7 +90,7 @@ def test_a_damaged_checkpoint_is_named_and_left_alone(call, tmp_path):
 def test_doctor_tells_versions_device_and_data(call):
     result = call("doctor")
     assert result.exit_code == 0
-    for what in ("python", "torch", "device", "cifar10.npz", "recorded runs"):
+    for what in ("python", "torch", "device", "CIFAR-10 images", "recorded runs"):
         assert what in result.output
 
 
