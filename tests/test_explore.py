@@ -172,9 +172,9 @@ def test_one_output_holds_the_widget_and_the_picture(monkeypatch: pytest.MonkeyP
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
     figure = bundle[core.PLOTLY_MIME]
     assert figure["data"] == core.plain(explorer.figure)["data"]
-    assert "run this cell" in figure["layout"]["annotations"][-1]["text"]
+    assert "run this cell" in figure["layout"]["title"]["text"]
     assert bundle["text/plain"].startswith("A power.")
-    assert len(explorer.figure.layout.annotations) == 0  # the live figure has no such note
+    assert "run this cell" not in explorer.figure.layout.title.text  # that of the live figure
 
 
 def test_without_anywidget_the_figure_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from traitlets import TraitError
 
 from anl_edu.figures.core import mime_bundle
 from anl_edu.figures.describe import alt_text, details, words
+from anl_edu.figures.style import TEMPLATE
 
 from .canvas import new_canvas
 
@@ -217,11 +218,15 @@ class Explorer(widgets.VBox):
         from IPython.display import display
 
         still = go.Figure(self.figure)
-        still.add_annotation(
-            text="A picture: run this cell to move the controls.",
-            xref="paper", yref="paper", x=1, y=0, xanchor="right", yanchor="top", yshift=-42,
-            showarrow=False, font={"size": 12, "color": "#555555"},
-        )  # fmt: skip
+        note = "A picture: run this cell to move the controls."
+        # In the title, the one place where it meets neither an axis nor a legend.
+        still.layout.title.text = (
+            f"{still.layout.title.text or ''}<br><span style='font-size:12px'>{note}</span>"
+        )
+        still.update_layout(
+            height=(still.layout.height or TEMPLATE.layout.height) + 20,
+            margin={"t": (still.layout.margin.t or TEMPLATE.layout.margin.t) + 20},
+        )
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         display({WIDGET_MIME: view} | mime_bundle(still), raw=True)
 
