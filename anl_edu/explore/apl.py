@@ -34,8 +34,8 @@ def squeeze(p_y: float = 0.3) -> Explorer:
         },
         title="A loss that falls although nothing is learned",
         readout=lambda p_y, count: (
-            f"K = 10. Before: 1 − p<sub>y</sub> = {1 - p_y:.2f} is spread over nine classes; "
-            f"at the right it is all on {9 - count}."
+            f"K = 10. At the left the nine other classes share {1 - p_y:.2f} equally; what those "
+            f"squeezed lose goes to one class, which ends at {(1 + count) * (1 - p_y) / 9:.2f}."
         ),
     )
 

@@ -84,17 +84,18 @@ def parts_bars(name: str = "ce", p_y: float = 0.4) -> go.Figure:
 
 
 def squeezed(p_y: float, small: Tensor, count: int, K: int = 10) -> Tensor:
-    """Return (M, K): the label keeps p_y, `count` classes get each of `small` (M,), one the rest.
+    """Return (M, K): the label, first, keeps p_y; `count` classes get each of `small` (M,).
 
-    The class that takes the rest is the last.
+    The others keep an equal share of 1 - p_y, but for the last class, which takes what the
+    squeezed ones lose.
     """
     if not 1 <= count <= K - 2:
         raise ValueError(f"count must be 1..{K - 2} so that a class is left over, got {count!r}")
-    p = torch.empty(len(small), K, dtype=torch.float64)
-    free = K - 1 - count  # classes that share what is left
+    share = (1 - p_y) / (K - 1)
+    p = torch.full((len(small), K), share, dtype=torch.float64)
     p[:, 0] = p_y
     p[:, 1 : 1 + count] = small[:, None]
-    p[:, 1 + count :] = ((1 - p_y - count * small) / free)[:, None]
+    p[:, -1] = share + count * (share - small)
     return p
 
 
@@ -103,8 +104,7 @@ def squeeze_figure(p_y: float = 0.3, count: int = 8, K: int = 10) -> go.Figure:
 
     Both are drawn as multiples of their value at the left end.
     """
-    top = min(0.05, 0.9 * (1 - p_y) / count)
-    small = torch.logspace(np.log10(top), -10, 60, dtype=torch.float64)  # (M,)
+    small = torch.logspace(np.log10((1 - p_y) / (K - 1)), -10, 40, dtype=torch.float64)  # (M,)
     z = squeezed(p_y, small, count, K).log()
     y = torch.zeros(len(z), dtype=torch.int64)
     noun = "class is" if count == 1 else "classes are"

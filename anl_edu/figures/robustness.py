@@ -284,7 +284,7 @@ def race_figure(start: float = 0.1, steps: int = 3_000, lr: float = 1.0) -> go.F
             name=f"{label_of(name)}: {when}",
         )
     fig.add_hline(y=0.5, line={"color": "#888888", "dash": "dot", "width": 1})
-    fig.update_xaxes(type="log", range=[0, math.log10(steps)])
+    fig.update_xaxes(type="log", dtick=1, range=[0, math.log10(steps)])
     fig.update_yaxes(range=[0, 1.02])
     return fig
 
@@ -298,7 +298,7 @@ def recall_bars(recalls: Mapping[str, Sequence[float]], classes: Sequence[str]) 
         question="Which classes does each model get wrong: a little of all, or all of a few?",
         alt="Accuracy on each class for " + " and ".join(label_of(n) for n in recalls),
     )
-    for name, values in recalls.items():
+    for (name, values), pattern in zip(recalls.items(), ("", "/", "x", "."), strict=False):
         style = style_of(name)
         fig.add_bar(
             x=list(classes),
@@ -306,11 +306,7 @@ def recall_bars(recalls: Mapping[str, Sequence[float]], classes: Sequence[str]) 
             name=label_of(name),
             marker={
                 "color": style.color,
-                "pattern": {
-                    "shape": "" if style.dash == "solid" else "/",
-                    "fgcolor": "white",
-                    "fillmode": "overlay",
-                },
+                "pattern": {"shape": pattern, "fgcolor": "white", "fillmode": "overlay"},
             },
         )
     fig.update_layout(barmode="group")
