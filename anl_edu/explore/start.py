@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import plotly.graph_objects as go
-from IPython.display import HTML, clear_output, display
+from IPython.display import HTML, display
 
-from anl_edu.figures.core import mime_bundle, on_colab, show
-from anl_edu.figures.describe import details
+from anl_edu.figures.core import mime_bundle
+from anl_edu.figures.describe import alt_text, details
 from anl_edu.figures.start import label_mix
 from anl_edu.train import EpochRecord
 
-from .core import Explorer, slider
+from .canvas import Canvas, new_canvas
+from .core import WIDGET_MIME, Explorer, slider
 
 
 def watch(
@@ -40,27 +42,30 @@ def watch(
         there.
     """
     records: dict[str, list[EpochRecord]] = {name: [] for name in runs}
-    handle = None if on_colab() else display(mime_bundle(draw(records)), raw=True, display_id=True)
-
-    def redraw() -> None:
-        if handle is not None:
-            handle.update(mime_bundle(draw(records)), raw=True)
-        else:  # Colab knows no plotly of its own, and cannot update one in place
-            clear_output(wait=True)
-            show(draw(records))
-
+    figure = draw(records)
+    canvas = new_canvas(figure, alt_text(figure))
+    handle = display(_bundle(canvas, figure), raw=True, display_id=True)
     try:
         for epoch, step in enumerate(zip(*runs.values(), strict=True), start=1):
             for name, record in zip(runs, step, strict=True):
                 records[name].append(record)
             if epoch % every == 0:
-                redraw()
+                figure = draw(records)
+                canvas.draw(figure, alt_text(figure))
     except KeyboardInterrupt:
         pass
-    redraw()
+    figure = draw(records)
+    canvas.draw(figure, alt_text(figure))
     if handle is not None:
-        display(HTML(details(draw(records))))
+        handle.update(_bundle(canvas, figure), raw=True)  # what a saved notebook keeps
+    display(HTML(details(figure)))
     return records
+
+
+def _bundle(canvas: Canvas, figure: go.Figure) -> dict[str, Any]:
+    """Return the live drawing and, for readers without a kernel, the figure as it stands."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": canvas.widget.model_id}
+    return {WIDGET_MIME: view} | mime_bundle(figure)
 
 
 def mix() -> Explorer:
