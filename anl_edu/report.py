@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -53,9 +54,15 @@ def rows(runs: Sequence[Run]) -> list[tuple[str, str, str, str]]:
             [run.best for run in group],
             [run.last.memorised for run in group],
         )
-        last, best, memorised = (f"{100 * fmean(c):.1f} ± {100 * pstdev(c):.1f}" for c in columns)
+        last, best, memorised = map(_mean_and_spread, columns)
         table.append((label_of(loss), last, best, memorised))
     return table
+
+
+def _mean_and_spread(shares: Sequence[float]) -> str:
+    if any(map(math.isnan, shares)):  # nothing to memorise where no label is wrong
+        return "–"
+    return f"{100 * fmean(shares):.1f} ± {100 * pstdev(shares):.1f}"
 
 
 def table(runs: Sequence[Run], form: str) -> str:

@@ -47,3 +47,9 @@ def test_the_page_tells_protocol_seeds_and_data(made):
 def test_a_report_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one run"):
         report.page([])
+
+
+def test_a_run_without_noise_has_nothing_memorised(made):
+    first, second = made[0].records
+    clean = replace(made[0], records=(first, replace(second, memorised=float("nan"))))
+    assert report.rows([clean])[0][3] == "–"
