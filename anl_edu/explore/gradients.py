@@ -22,7 +22,7 @@ def pull(loss: str = "nnce") -> Explorer:
                 "odds p_y / (1 − p_y)", 1e-3, 10**7.5, 9.0, step=0.1,
                 tooltip="odds of the label, p_y / (1 - p_y); 9 is p_y = 0.9",
             ),
-            "K": slider("classes K", 2, 1000, 1, 10),
+            "K": slider("classes K", 2, 100, 1, 10),
             "gamma": slider("focusing gamma", 0.0, 5.0, 0.1, 0.5),
             "p_min": log_slider("smallest p_min", 1e-10, 1e-4, losses.P_MIN, step=0.5),
         },

@@ -56,7 +56,7 @@ def pull(
     here = gradients.label_gradient(name, p_y, K=K, gamma=gamma, p_min=p_min).item()
     fig = new_figure(
         f"How hard one sample pulls with {label_of(name)}",
-        "p<sub>y</sub>, the probability of the label (axis even in the odds)",
+        "p<sub>y</sub>, the label's probability",
         "size of d loss / d z<sub>y</sub>",
         question=f"At p<sub>y</sub> = {probability(p_y)} the pull is {here:.3g}",
         alt=f"{label_of(name)} pulls with {here:.3g} at p_y = {probability(p_y)}, K = {K}",
@@ -380,7 +380,7 @@ def distributions(norms: Mapping[str, Tensor], wrong: Tensor, heading: str = "")
         range=[math.log10(FLOOR) - 0.2, 1.1], tickvals=ticks,
         ticktext=["≤10<sup>−8</sup>", "10<sup>−6</sup>", "10<sup>−4</sup>", "0.01", "1"],
     )  # fmt: skip
-    fig.update_xaxes(title_text="size of the gradient", row=rows)
+    fig.update_xaxes(title_text="size of the gradient", row=rows, col=2)  # left: animate's label
     fig.update_yaxes(range=[0, 100])
     fig.update_yaxes(title_text="samples (%)", col=1)
     return fig.update_layout(
