@@ -41,15 +41,15 @@ def new_figure(
     text = f"<b>{title}</b>"
     if question:
         text += f"<br><span style='font-size:14px'>{question}</span>"
-    fig = go.Figure()
-    fig.update_layout(
-        template=TEMPLATE,
-        title={"text": text},
-        xaxis={"title": {"text": x}},
-        yaxis={"title": {"text": y}},
-        meta={"gist": alt},
+    return go.Figure(  # at once: plotly checks every later change anew, which explorers would feel
+        layout={
+            "template": TEMPLATE,
+            "title": {"text": text},
+            "xaxis": {"title": {"text": x}},
+            "yaxis": {"title": {"text": y}},
+            "meta": {"gist": alt},
+        }
     )
-    return fig
 
 
 def show(fig: go.Figure) -> None:
