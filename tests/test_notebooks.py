@@ -67,9 +67,8 @@ def headings(path: Path) -> list[str]:
 
 
 def tree(cell: Cell) -> ast.Module:
-    """The cell's syntax, its shell and magic lines left out."""
-    lines = [line for line in source(cell).splitlines() if not re.match(r"\s*[%!?]", line)]
-    return ast.parse("\n".join(lines) or "pass")
+    """The cell's syntax; a shell or magic line, which may be all of a block, counts as `pass`."""
+    return ast.parse(re.sub(r"(?m)^(\s*)[%!?].*$", r"\1pass", source(cell)))
 
 
 def checked(path: Path) -> list[str]:

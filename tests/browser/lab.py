@@ -17,7 +17,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, Route
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-START_SECONDS, RUN_SECONDS, CHANGE_SECONDS = 120, 420, 45
+START_SECONDS, RUN_SECONDS, CHANGE_SECONDS = 120, 420, 90
 SERVER = """
 from jupyterlab.galata import configure_jupyter_server
 configure_jupyter_server(c)

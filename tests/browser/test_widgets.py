@@ -1,0 +1,109 @@
+"""Widgets under a reader's hands, in small notebooks made for the purpose."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import lab
+import nbformat
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = pytest.mark.browser
+
+FAULTY = """
+import plotly.graph_objects as go
+from anl_edu.explore import Explorer, choice, slider
+from anl_edu.figures import new_figure
+
+def draw(k, kind):
+    if k == 3:
+        raise ValueError("planted, k = 3")
+    return new_figure("Line", "x", "y").add_scatter(y=[0, k if kind == "up" else -k])
+
+Explorer(
+    draw,
+    {"k": slider("k", 1, 5, 1, 2), "kind": choice("kind", ["up", "down"], "up")},
+    "Faulty at 3",
+)
+"""
+LIVE = """
+from anl_edu import runs
+from anl_edu.explore.dashboard import Dashboard
+
+changes = {"epochs": 500, "train_images": 200, "test_images": 50}
+spec = runs.RunSpec("digits", "anl-ce", changes=changes)
+Dashboard(lambda: runs.start(spec), loss=spec.loss, epochs=500)
+"""
+
+
+def shown(page: Page, address: str, folder: Path, name: str, source: str) -> Locator:
+    """Run a notebook of one cell, and give the cell once its figure is drawn."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip())])
+    book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(book, folder / f"{name}.ipynb")
+    lab.open_notebook(page, address, f"{name}.ipynb")
+    assert lab.run_all(page) == []
+    (cell,) = lab.explorers(page)
+    expect(cell.locator(".js-plotly-plot svg.main-svg").first).to_be_visible(timeout=60_000)
+    return cell
+
+
+def test_explorer_shows_its_errors_and_recovers(
+    page: Page, address: str, folder: Path, screenshots: Path
+) -> None:
+    cell = shown(page, address, folder, "faulty", FAULTY)
+    handle, choice = lab.controls(cell).all()
+    alert = cell.get_by_role("alert")
+    expect(alert).to_have_count(0)
+
+    before = lab.picture(cell)
+    handle.focus()
+    page.keyboard.press("ArrowRight")  # to 3
+    expect(alert).to_contain_text("ValueError: planted, k = 3", timeout=20_000)
+    assert lab.picture(cell) == before
+    cell.screenshot(path=screenshots / "error-panel.png")
+
+    assert lab.move(page, cell, handle)  # to 4
+    expect(alert).to_have_count(0)
+
+    page.keyboard.press("Tab")  # to the slider's number, which can be typed over
+    page.keyboard.press("Tab")
+    expect(choice).to_be_focused()
+
+
+def test_dashboard_starts_pauses_resumes_and_stops(
+    page: Page, address: str, folder: Path, screenshots: Path
+) -> None:
+    cell = shown(page, address, folder, "live", LIVE)
+    status = cell.get_by_role("status")
+
+    def press(name: str) -> None:
+        button = cell.get_by_role("button", name=name, exact=True)
+        expect(button).to_be_enabled(timeout=60_000)
+        button.focus()
+        page.keyboard.press("Space")
+
+    def done() -> str:
+        """How many epochs have ended."""
+        return re.findall(r"(\d+) of 500 epochs", status.inner_text())[0]
+
+    assert done() == "0"
+    empty = lab.picture(cell)
+    press("Start")
+    assert lab.changes(page, done, "0")
+    assert lab.changes(page, lambda: lab.picture(cell), empty)
+    press("Pause")
+    expect(status).to_contain_text("paused", timeout=60_000)
+    page.wait_for_timeout(3_000)  # the epoch under way still ends
+    held = done()
+    page.wait_for_timeout(2_000)
+    assert done() == held
+    press("Resume")
+    assert lab.changes(page, done, held)
+    cell.screenshot(path=screenshots / "dashboard.png")
+    press("Stop")
+    expect(status).to_contain_text("stopped", timeout=60_000)
+    expect(cell.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    expect(cell.get_by_role("alert")).to_have_count(0)
