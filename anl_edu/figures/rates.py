@@ -25,8 +25,8 @@ def lines(
     title: str,
     x_title: str,
     y_title: str,
+    alt: str,
     question: str = "",
-    alt: str = "",
     level: float | None = None,
     level_name: str = "",
 ) -> go.Figure:
@@ -217,8 +217,8 @@ def bars(
     *,
     title: str,
     y_title: str,
+    alt: str,
     question: str = "",
-    alt: str = "",
 ) -> go.Figure:
     """Draw grouped bars, each series with its own colour and hatching, values written on them."""
     fig = new_figure(title, "", y_title, question=question, alt=alt)
