@@ -51,7 +51,10 @@ def main(debug: bool) -> None:
     "--out", default="build/demo.html", show_default=True, type=click.Path(path_type=Path)
 )
 @click.option("--open/--no-open", "open_it", default=False, help="Open the report in a browser.")
-def demo(seeds: int, rate: float, epochs: int | None, out: Path, open_it: bool) -> None:
+@click.option("--picture", type=click.Path(path_type=Path), help="Also a PNG of the curves.")
+def demo(
+    seeds: int, rate: float, epochs: int | None, out: Path, open_it: bool, picture: Path | None
+) -> None:
     """Train four losses on digits with wrong labels; print a table, write a report."""
     torch.set_num_threads(1)  # so small a network gains nothing from a second core
     digits = data.load("digits")
@@ -69,6 +72,8 @@ def demo(seeds: int, rate: float, epochs: int | None, out: Path, open_it: bool) 
     click.echo(report.READING)
     report.write(made, out)
     click.echo(f"\nReport: {out}")
+    if picture is not None:
+        click.echo(f"Picture: {report.picture(made, picture)}")
     if open_it:
         webbrowser.open(out.resolve().as_uri())
 

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from tabulate import tabulate
 
-from anl_edu.figures import alt_text, data_table, label_of
+from anl_edu.figures import alt_text, data_table, label_of, still
 from anl_edu.figures import training as figures
 from anl_edu.runs import Run
 
@@ -85,6 +85,14 @@ def write(runs: Sequence[Run], path: str | Path) -> Path:
         file.write(page(runs))
     Path(temporary).chmod(0o644)
     return Path(temporary).replace(path)
+
+
+def picture(runs: Sequence[Run], path: str | Path) -> Path:
+    """Write the report's first figure as a PNG (see `figures.still` for what that needs)."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    records = {loss: [run.records for run in group] for loss, group in by_loss(runs).items()}
+    return still(figures.accuracy_curves(records), path)
 
 
 def page(runs: Sequence[Run]) -> str:
