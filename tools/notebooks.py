@@ -25,12 +25,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import kaleido
 import nbformat
 import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE = "application/vnd.plotly.v1+json"
@@ -213,6 +211,9 @@ def trimmed(value: Any) -> Any:
 
 def still(figure: dict[str, Any]) -> str:
     """Draw the figure in a local Chromium; give a base64 PNG with few colours."""
+    import kaleido  # authors alone have these two
+    from PIL import Image
+
     kaleido.start_sync_server(n=1, mathjax=False, silence_warnings=True)
     layout = figure.get("layout", {})
     size = {"width": layout.get("width", WIDTH), "height": layout.get("height", HEIGHT)}

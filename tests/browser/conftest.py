@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 
 
-@pytest.fixture(scope="session")
+# Of a file, not of the session: while playwright runs, its thread has an event loop, and tests
+# and notebooks that follow in the same process could not have their own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     executable = lab.find_chromium()
     if executable is None:
@@ -26,7 +28,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the lessons: what the browser saves never reaches the checkout."""
     copy = tmp_path_factory.mktemp("lessons")
@@ -35,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(
     chromium: Browser, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
