@@ -49,6 +49,7 @@ def address(
 def page(chromium: Browser, address: str) -> Iterator[Page]:
     """A page of its own for each test; a request to anywhere else fails the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 1300})
+    context.set_default_timeout(1000 * lab.START_SECONDS)
     page = context.new_page()
     strays = lab.keep_at_home(page, address)
     yield page
