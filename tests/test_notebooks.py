@@ -22,7 +22,6 @@ from anl_edu import exercises
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
-LABS = sorted(NOTEBOOKS.glob("labs/*.ipynb"))
 FIGURE = "application/vnd.plotly.v1+json"
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|tmp|root|home|Users|content)/[a-z]")
 TIMING = re.compile(r"\b\d+\.\d+ ?(?:s|ms|µs|sec|seconds?|minutes?|it/s|epochs/s)\b")
@@ -31,7 +30,6 @@ HEADER = ("goal", "prerequisites", "minutes", "memory", "download")
 Cell = dict[str, Any]
 
 lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-notebook = pytest.mark.parametrize("path", LESSONS + LABS, ids=lambda path: path.stem)
 
 
 @cache
@@ -102,7 +100,7 @@ def test_lessons_are_numbered_without_a_gap() -> None:
     assert len(LESSONS) > 5
 
 
-@notebook
+@lesson
 def test_is_valid_with_ids_of_its_own(path: Path) -> None:
     nbformat.validate(book(path))
     ids = [cell["id"] for cell in book(path)["cells"]]
@@ -110,7 +108,7 @@ def test_is_valid_with_ids_of_its_own(path: Path) -> None:
     assert book(path)["metadata"]["kernelspec"]["name"] == "python3"
 
 
-@notebook
+@lesson
 def test_carries_nothing_of_the_machine_it_ran_on(path: Path) -> None:
     assert set(book(path)["metadata"]) == {"kernelspec", "language_info"}
     for cell in book(path)["cells"]:
@@ -121,16 +119,11 @@ def test_carries_nothing_of_the_machine_it_ran_on(path: Path) -> None:
             assert pattern.search(said(output)) is None, (where, said(output)[:300])
 
 
-@notebook
+@lesson
 def test_is_small_with_short_cells(path: Path) -> None:
     assert path.stat().st_size <= 2_000_000
     lengths = {cell["id"]: len(source(cell).splitlines()) for cell in code(path)}
     assert {where: n for where, n in lengths.items() if n > 30} == {}
-
-
-@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
-def test_lab_is_left_for_the_student_to_run(path: Path) -> None:
-    assert list(outputs(path)) == []
 
 
 @lesson

@@ -210,7 +210,8 @@ register(
             "gradient": "where p is exactly 0 or 1 the gradient is NaN or missing; clamp first.",
         },
         general_hints=[
-            "Any falling function of p that is 0 at p = 1 will do: (1 - p)^2, 1 - sqrt(p), ...",
+            "Any falling function of p that is 0 at p = 1 will do: (1 - p)^2, 1 - sqrt(p), ... "
+            "Clamp p first if its slope at 0 is infinite.",
             "A is the loss of the worst case: put p = 1e-7 (or p = 0, if finite) in your formula.",
             "losses.ce_table(logits, 1e-7) is a safe -log p to build on: log(1 + it), say.",
         ],

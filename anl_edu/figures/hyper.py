@@ -60,7 +60,7 @@ def weight_sizes(sizes: Mapping[str, Tensor]) -> go.Figure:
     """
     x = np.geomspace(1e-5, 1, 101)
     shares = {
-        name: 100 * np.searchsorted(np.sort(theta.numpy()), x) / len(theta)
+        name: list(100 * np.searchsorted(np.sort(theta.numpy()), x) / len(theta))
         for name, theta in sizes.items()
     }
     fig = lines(
