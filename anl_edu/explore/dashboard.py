@@ -76,8 +76,8 @@ class Dashboard(widgets.VBox):
         self.replayed = replayed
         self.records: list[EpochRecord] = []
         self.status, self.error = "ready", None  # type: str, Exception | None
-        self._go, self._halt = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
+        self._go, self._halt, self._ended = (threading.Event() for _ in range(3))
+        self._ended.set()
         self._buttons = {
             name: widgets.Button(description=name.capitalize(), tooltip=f"{name} the live run")
             for name in ("start", "pause", "resume", "stop")
@@ -117,12 +117,13 @@ class Dashboard(widgets.VBox):
     def start(self) -> Dashboard:
         """Begin a fresh run; the records of an earlier one are dropped."""
         self._need("start", "ready", "stopped", "finished", "failed")
+        live = self.begin()
         self.records, self.error = [], None
         self._halt.clear()
+        self._ended = threading.Event()  # of its own: an earlier run may still be tidying up
         self._go.set()
         self._set("running")
-        self._thread = threading.Thread(target=self._work, args=(self.begin(),), daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._work, args=(live, self._ended), daemon=True).start()
         return self
 
     def pause(self) -> Dashboard:
@@ -152,11 +153,12 @@ class Dashboard(widgets.VBox):
         Interrupting the kernel while it waits stops the run after the epoch it is in; nothing
         that has been made is lost. A paused run is not waited for.
         """
+        # an event, not Thread.join: up to Python 3.12 a join that is interrupted takes the thread
+        # for ended (bpo-45274's repair)
         try:
-            while self._thread is not None and self._thread.is_alive():
+            while not self._ended.wait(0.1):
                 if self.status == "paused":
                     break
-                self._thread.join(0.1)
                 if timeout is not None:
                     timeout -= 0.1
                     if timeout <= 0:
@@ -164,13 +166,12 @@ class Dashboard(widgets.VBox):
         except KeyboardInterrupt:
             self._halt.set()
             self._go.set()
-            if self._thread is not None:
-                self._thread.join()
+            self._ended.wait()
         if self.error is not None:
             raise self.error
         return self.records
 
-    def _work(self, live: Iterator[EpochRecord]) -> None:
+    def _work(self, live: Iterator[EpochRecord], ended: threading.Event) -> None:
         end = "finished"
         try:
             for record in live:
@@ -183,10 +184,13 @@ class Dashboard(widgets.VBox):
         except Exception as error:
             self.error, end = error, "failed"
         finally:
-            close = getattr(live, "close", None)
-            if close is not None:
-                close()
-            self._set(end)
+            try:
+                close = getattr(live, "close", None)
+                if close is not None:
+                    close()
+                self._set(end)
+            finally:
+                ended.set()
 
     def _press(self, action: str, _: widgets.Button) -> None:
         try:
