@@ -34,7 +34,7 @@ def book(*cells: Any) -> nbformat.NotebookNode:
 
 def test_ids_of_authors_stay_and_random_ones_follow_the_text(tool: ModuleType) -> None:
     code = nbformat.v4.new_code_cell
-    first = book(code("1", id="setup"), code("2"), code("2"), code("3", id="setup"))
+    first = book(code("1", id="setup"), code("2"), code("2"), code("3"))
     second = book(code("1", id="setup"), code("2"), code("2"), code("3"))
     for each in first, second:
         tool.normalise(each, {})
