@@ -110,7 +110,7 @@ def test_an_interrupt_while_waiting_stops_the_run_and_keeps_its_epochs(board, ga
     monkeypatch.setattr(board._ended, "wait", interrupt)
     kept = board.wait(20)
     assert board.status == "stopped"
-    assert len(kept) == 2
+    assert 1 <= len(kept) <= 2  # stopped before or after the epoch under way
     assert enabled(board) == ["start"]
 
 
