@@ -20,7 +20,7 @@ import plotly.graph_objects as go
 import pytest
 
 from anl_edu import explore
-from anl_edu.explore import Explorer, canvas, choice, log_slider, several, slider, toggle
+from anl_edu.explore import Explorer, canvas, choice, log_slider, slider, toggle
 from anl_edu.figures import alt_text, core, new_figure, style_of
 
 MAKERS = [
@@ -145,7 +145,6 @@ def test_controls_say_what_they_are() -> None:
         slider("real", 0, 1, 0.01, 0.5, tooltip="said"),
         log_slider("small", 1e-9, 1e-2, 1e-7),
         choice("one", ["a", "b"], "a"),
-        several("some", ["a", "b", "c"], ["a"]),
         toggle("yes or no"),
     ):
         assert control.description
@@ -200,9 +199,6 @@ def values_of(control: widgets.Widget) -> list[Any]:
         return [control.min, control.max, control.value]
     if isinstance(control, widgets.Checkbox | widgets.ToggleButton):
         return [False, True]
-    if isinstance(control, widgets.SelectMultiple):
-        every = tuple(value for _, value in control._options_full)
-        return [every[:1], every, ()]
     if isinstance(control, widgets.Dropdown | widgets.ToggleButtons | widgets.SelectionSlider):
         return [value for _, value in control._options_full]
     return [control.value]

@@ -9,6 +9,7 @@ import torch
 from anl_edu import losses, noise
 from anl_edu.explore import robustness as explore
 from anl_edu.figures import robustness as figures
+from anl_edu.figures import simplex
 
 SYMMETRIC = (
     {"mae", "rce", "nce", "nfl", "nnce", "nnfl", "anl-ce", "anl-fl"}
@@ -22,15 +23,15 @@ def predictions(N: int, K: int, seed: int = 0) -> torch.Tensor:
 
 
 def test_simplex_grid_holds_predictions_and_its_axes_read_them() -> None:
-    x, y, p = figures.simplex_grid(10)
+    x, y, p = simplex.grid(10)
     assert p.shape == (11, 21, 3)
     assert torch.allclose(p.sum(-1), torch.ones(11, 21, dtype=torch.float64))
-    assert p.min() >= figures.EDGE * (1 - 1e-9)
+    assert p.min() >= simplex.EDGE * (1 - 1e-9)
     row, column = 3, 12  # p_1 = 0.3, p_3 - p_2 = 0.2
     expected = torch.tensor([0.3, 0.25, 0.45], dtype=torch.float64)
     assert y[row] == pytest.approx(0.3)
     assert x[column] == pytest.approx(0.2)
-    assert torch.allclose(p[row, column], figures.EDGE + (1 - 3 * figures.EDGE) * expected)
+    assert torch.allclose(p[row, column], simplex.EDGE + (1 - 3 * simplex.EDGE) * expected)
 
 
 def test_label_table_has_the_loss_under_each_label() -> None:

@@ -47,8 +47,9 @@ def judge_function(
     """Judge a function by its values on `inputs`, a sequence of argument tuples.
 
     `mistakes` maps a key to a wrong function of the same arguments. The first that agrees with
-    the answer on every input gives its key; an answer that agrees with none gives ``"wrong"``.
-    A wrong function may raise for an input it cannot take: it then agrees with no answer.
+    the answer on every input gives its key. An answer that agrees with none raises AnswerError
+    with the first value that is not right. A wrong function may raise for an input it cannot take:
+    it then agrees with no answer.
     """
 
     def judge(answer: Any) -> str | None:
@@ -72,15 +73,13 @@ def judge_function(
                 continue
             if agrees(theirs):
                 return key
-        for value, expected in zip(values, right, strict=True):
-            if value.shape != expected.shape:
-                raise AnswerError(
-                    f"the result has shape {tuple(value.shape)}; it should have "
-                    f"{tuple(expected.shape)}"
-                )
+        for args, value, expected in zip(inputs, values, right, strict=True):
+            _same_shape("result", value, expected)
             if not torch.isfinite(value).all() and torch.isfinite(expected).all():
                 raise AnswerError("the result has infinite or NaN values where it should not")
-        return "wrong"
+            if not _close(value, expected, rtol, atol):
+                raise AnswerError(_difference(args, value, expected, rtol, atol))
+        raise AssertionError("unreachable: an answer that differs differs somewhere")
 
     return judge
 
@@ -136,10 +135,10 @@ def judge_tensor(
         for key, wrong in (mistakes or {}).items():
             if _close(value, _tensor(wrong), rtol, atol):
                 return key
-        if value.shape != expected.shape:
-            raise AnswerError(
-                f"the answer has shape {tuple(value.shape)}; it should have {tuple(expected.shape)}"
-            )
+        _same_shape("answer", value, expected)
+        if expected.numel() > 1:
+            good = int(torch.isclose(value, expected, rtol=rtol, atol=atol).sum())
+            raise AnswerError(f"{good} of the {expected.numel()} values are right")
         return "wrong"
 
     return judge
@@ -193,7 +192,31 @@ def _close(a: Tensor, b: Tensor, rtol: float, atol: float) -> bool:
     return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=atol)
 
 
+def _same_shape(what: str, value: Tensor, expected: Tensor) -> None:
+    if value.shape == expected.shape:
+        return
+    said = f"the {what} has shape {tuple(value.shape)}; it should have {tuple(expected.shape)}"
+    if expected.ndim == 1 and value.shape == (len(expected), len(expected)):
+        said += ". [:, y] takes every y in every row; [torch.arange(N), y] takes one y a row"
+    raise AnswerError(said)
+
+
+def _difference(
+    args: tuple[Any, ...], value: Tensor, expected: Tensor, rtol: float, atol: float
+) -> str:
+    """Say what the first wrong value is, and what it should be."""
+    where = torch.isclose(value, expected, rtol=rtol, atol=atol).logical_not().nonzero()[0].tolist()
+    place = f"entry {where}" if where else "the result"
+    plain = [f"{a:g}" for a in args if isinstance(a, int | float)]
+    call = f" for the arguments {', '.join(plain)}" if len(plain) == len(args) else ""
+    mine, right = value[tuple(where)].item(), expected[tuple(where)].item()
+    return f"{place}{call} is {mine:.4g}; it should be {right:.4g}"
+
+
 def _kind(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        texts = [v for v in value if isinstance(v, str)]
+        return f"the text {texts[0]!r}" if texts else "a list of something else"
     if isinstance(value, str):
         return f"the text {value!r}"
     if callable(value):

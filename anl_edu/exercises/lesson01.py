@@ -171,7 +171,13 @@ register(
         "rate 0.4.",
         judge=judge_number(
             9 / 40,
-            {"nominal": 0.4, "rounded": 18 / 40, "one-cell": 1 / 40, "redrawn": 10 / 40},
+            {
+                "nominal": 0.4,
+                "rounded": 18 / 40,
+                "one-cell": 1 / 40,
+                "redrawn": 10 / 40,
+                "other-kind": 0.36,
+            },
             rtol=1e-3,
         ),
         hints={
@@ -180,6 +186,8 @@ register(
             "rounded": "the number for one cell is cut off, not rounded.",
             "one-cell": "that is what one wrong class receives. There are K − 1 of them.",
             "redrawn": "the true class receives no wrong labels: count K − 1 cells, not K.",
+            "other-kind": "that is rate·(1 − 1/K), of a noise that may draw the true class again. "
+            "This one does not; it loses labels because a cell holds whole ones.",
         },
         general_hints=[
             "How large is 0.4/9 · 40, the content of one off-diagonal cell before cutting?",
@@ -191,6 +199,7 @@ register(
             (0.45, "rounded"),
             (0.025, "one-cell"),
             (0.25, "redrawn"),
+            (0.36, "other-kind"),
         ],
         right_bank=[0.225, 9 / 40, torch.tensor(0.225), np.float64(90 / 400)],
     )

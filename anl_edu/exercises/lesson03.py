@@ -44,6 +44,7 @@ _NORMALISE_MISTAKES: dict[str, Callable[..., Any]] = {
     "by-max": lambda t, y: _own(t, y) / t.max(1).values,
     "by-others": lambda t, y: _own(t, y) / (t.sum(1) - _own(t, y)),
     "by-batch": lambda t, y: _own(t, y) / _own(t, y).sum(),
+    "by-table": lambda t, y: _own(t, y) / t.sum(),
     "by-classes": lambda t, y: _own(t / t.sum(0), y),
     "softmax": lambda t, y: _own(t.softmax(1), y),
     "whole-table": lambda t, y: t / t.sum(1, keepdim=True),
@@ -71,6 +72,8 @@ register(
             "by-others": "the label's own loss belongs into the sum too.",
             "by-batch": "you divided by the sum over the batch; each sample is divided by the sum "
             "of its own row.",
+            "by-table": "you divided by the sum of the whole table; each sample is divided by the "
+            "sum of its own row.",
             "by-classes": "the sum runs down the columns (over samples); sum over dim=1, the "
             "labels.",
             "softmax": "a softmax too many: the losses are divided by their sum as they are, "

@@ -229,7 +229,15 @@ register(
         difficulty=1,
         task="What does ANL-CE with alpha = 5, beta = 5 sum to over the labels of K = 10 classes?",
         judge=judge_number(
-            50.0, {"K": 55.0, "weights-only": 10.0, "both": 90.0, "alpha-K": 95.0, "halves": 10 / 2}
+            50.0,
+            {
+                "K": 55.0,
+                "weights-only": 10.0,
+                "both": 90.0,
+                "alpha-K": 95.0,
+                "halves": 10 / 2,
+                "passive-only": 45.0,
+            },
         ),
         hints={
             "K": "you took K for the second half; the shares of K classes leave K - 1.",
@@ -237,6 +245,7 @@ register(
             "both": "you gave both halves K - 1; the active half sums to 1.",
             "alpha-K": "the active half, L_y / sum_k L_k, sums to 1 over the labels, not to K.",
             "halves": "one half alone gives that; add the other.",
+            "passive-only": "that is the second half, beta (K - 1); add the first.",
         },
         general_hints=[
             "Sum each half on its own, then weigh and add.",
@@ -250,6 +259,7 @@ register(
             (90.0, "both"),
             (95, "alpha-K"),
             (5, "halves"),
+            (45, "passive-only"),
         ],
         right_bank=[50, 50.0, torch.tensor(50.0)],
     )

@@ -86,7 +86,7 @@ register(
             "themselves.",
         },
         general_hints=[
-            "Step 2 above gives every entry: p_j, and at the label p_y − 1.",
+            "The rule above gives every entry: p_j, and at the label p_y − 1.",
             "Start from `logits.softmax(1)`. What has to change at the label's place?",
             "`F.one_hot(targets, K)` is the matrix e, with 1 at each label.",
         ],

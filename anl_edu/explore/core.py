@@ -62,20 +62,6 @@ def toggle(label: str, value: bool = False, *, tooltip: str = "") -> widgets.Wid
     return _named(widgets.Checkbox, label, tooltip, value=value)
 
 
-def several(
-    label: str, options: Sequence[str], value: Sequence[str], *, tooltip: str = ""
-) -> widgets.Widget:
-    """Return a list from which several can be chosen (Ctrl or Shift with the arrow keys)."""
-    return _named(
-        widgets.SelectMultiple,
-        label,
-        tooltip,
-        options=list(options),
-        value=tuple(value),
-        rows=min(len(options), 6),
-    )
-
-
 def _named(kind: Any, label: str, tooltip: str, **traits: Any) -> widgets.Widget:
     # ipywidgets 8 renamed description_tooltip to tooltip; the browser reads it out as a name.
     key = "tooltip" if "tooltip" in kind.class_trait_names() else "description_tooltip"

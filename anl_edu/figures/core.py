@@ -230,7 +230,7 @@ def still(fig: go.Figure, path: str | Path, *, width: int = 900, scale: float = 
     """
     path = Path(path)
     if importlib.util.find_spec("kaleido") is None:
-        raise RuntimeError("a still picture needs kaleido: pip install 'anl-edu[author]'")
+        raise RuntimeError("a still picture needs kaleido: pip install kaleido")
     import kaleido
 
     height = fig.layout.height or TEMPLATE.layout.height

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from anl_edu import gradients, losses
 
+from . import simplex
 from .core import new_figure
-from .robustness import _triangle, simplex_grid
 from .style import BLACK, BLUE, ORANGE, SKY, VERMILION, label_of, style_of
 
 LEARNED = 0.9  # a sample counts as learned when the model gives its label more than this
@@ -165,14 +165,14 @@ def climbs(paths: Mapping[str, np.ndarray]) -> go.Figure:
 
 @lru_cache(maxsize=128)
 def simplex_gradients(name: str, y: int, n: int) -> tuple[Tensor, Tensor]:
-    """Return the gradient at the logits over `simplex_grid(n)` for label y, and the predictions.
+    """Return the gradient at the logits over `simplex.grid(n)` for label y, and the predictions.
 
     Returns
     -------
     g, p
         (n + 1, 2n + 1, 3) each, float64.
     """
-    p = simplex_grid(n)[2]
+    p = simplex.grid(n)[2]
     z = p.reshape(-1, 3).log().requires_grad_()
     label = torch.full((len(z),), y)
     (g,) = torch.autograd.grad(losses.build(name, reduction="sum")(z, label), z)
@@ -187,10 +187,10 @@ def field(name: str = "ce", y: int = 0) -> go.Figure:
     """
     g, _ = simplex_gradients(name, y, 42)
     size = g.norm(dim=-1).numpy()
-    x, height, _ = simplex_grid(42)
+    x, height, _ = simplex.grid(42)
     inside = np.abs(x)[None, :] <= 1 - height[:, None] + 1e-9
     low, high = size[inside].min(), size[inside].max()
-    fig = _triangle(
+    fig = simplex.new_simplex(
         f"{label_of(name)}, label: class {y + 1}",
         "Arrows: where the prediction moves. Colour: how hard it is pulled.",
     )
@@ -223,7 +223,7 @@ def field(name: str = "ce", y: int = 0) -> go.Figure:
 def _arrows(name: str, y: int, n: int = 12, length: float = 0.11) -> list[go.Scatter]:
     """Return shafts and heads of the arrows, in the triangle's coordinates (p_3 - p_2, p_1)."""
     g, p = simplex_gradients(name, y, n)
-    x, height, _ = simplex_grid(n)
+    x, height, _ = simplex.grid(n)
     row, column = np.nonzero(np.abs(x)[None, :] < 1 - height[:, None] - 1e-9)
     keep = ((column + row) % 2 == 0) & (height[row] > 0.02)
     g, p = g[row[keep], column[keep]], p[row[keep], column[keep]]

@@ -1,8 +1,4 @@
-"""Figures of lesson 02: sums over labels, noisy risk, and how fast MAE learns.
-
-The three-class simplex is drawn with class 1 at the top: height is p_1, and p_3 - p_2 runs from
-left to right, so both axes can be read as they stand.
-"""
+"""Figures of lesson 02: sums over labels, noisy risk, and how fast MAE learns."""
 
 from __future__ import annotations
 
@@ -17,10 +13,10 @@ from torch import Tensor
 
 from anl_edu import gradients, losses, noise
 
+from . import simplex
 from .core import new_figure
 from .style import BLACK, DIVERGING, SEQUENTIAL, label_of, style_of
 
-EDGE = 1e-3  # the smallest probability drawn on the simplex: some losses are infinite at 0
 FLAT = 1e-9  # relative spread below which a sum counts as constant in float64
 
 
@@ -45,35 +41,16 @@ def label_sums(name: str, logits: Tensor) -> Tensor:
     return label_table(name, logits).sum(1)
 
 
-def simplex_grid(n: int = 42) -> tuple[np.ndarray, np.ndarray, Tensor]:
-    """Return a grid over the three-class simplex.
-
-    Returns
-    -------
-    x, y, p
-        x (2n + 1,) is p_3 - p_2, y (n + 1,) is p_1, and p (n + 1, 2n + 1, 3) float64 holds the
-        predictions. Grid points outside the triangle hold the nearest prediction on its edge, so
-        that a contour runs smoothly up to it.
-    """
-    y = np.linspace(0, 1, n + 1)
-    x = np.linspace(-1, 1, 2 * n + 1)
-    Y, X = np.meshgrid(y, x, indexing="ij")
-    X = np.clip(X, Y - 1, 1 - Y)
-    p = np.stack([Y, (1 - Y - X) / 2, (1 - Y + X) / 2], -1)
-    p = EDGE + (1 - 3 * EDGE) * p
-    return x, y, torch.from_numpy(p)
-
-
 @lru_cache(maxsize=64)
 def simplex_table(name: str, n: int) -> Tensor:
-    """Return the loss at every point of `simplex_grid` under every label, (n + 1, 2n + 1, 3)."""
-    p = simplex_grid(n)[2]
+    """Return the loss at every point of `simplex.grid` under every label, (n + 1, 2n + 1, 3)."""
+    p = simplex.grid(n)[2]
     return label_table(name, p.reshape(-1, 3).log()).reshape(p.shape)
 
 
 def label_sum_map(name: str, *, n: int = 42) -> go.Figure:
     """Draw sum_k loss(p, k) over the three-class simplex, relative to its value at the centre."""
-    x, y, _ = simplex_grid(n)
+    x, y, _ = simplex.grid(n)
     sums = simplex_table(name, n).sum(-1).numpy()
     C = label_sums(name, torch.zeros(1, 3, dtype=torch.float64)).item()  # at (1/3, 1/3, 1/3)
     low, high = sums.min(), sums.max()
@@ -82,7 +59,7 @@ def label_sum_map(name: str, *, n: int = 42) -> go.Figure:
         verdict = f"The sum is {C:.4g} everywhere: {label_of(name)} is symmetric."
     else:
         verdict = f"The sum runs from {low:.4g} to {high:.4g}: {label_of(name)} is not symmetric."
-    fig = _triangle(f"Sum of {label_of(name)} over the three labels", verdict)
+    fig = simplex.new_simplex(f"Sum of {label_of(name)} over the three labels", verdict)
     fig.add_contour(
         x=x,
         y=y,
@@ -113,14 +90,14 @@ def noisy_risk_map(
     name: str, kind: str = "symmetric", rate: float = 0.0, share: float = 1.0, *, n: int = 42
 ) -> go.Figure:
     """Draw the mean noisy loss of one image at every prediction, and mark where it is lowest."""
-    x, y, p = simplex_grid(n)
+    x, y, p = simplex.grid(n)
     weights = class_mix(kind, rate, share)  # (3,)
     risk = (simplex_table(name, n) @ weights).numpy()
     inside = np.abs(x)[None, :] <= 1 - y[:, None] + 1e-9
     at, ties = _lowest(np.where(inside, risk, np.inf), p)
     mix = ", ".join(f"{w:.2f}" for w in weights.tolist())
     place = "flat: no lowest point" if ties else f"lowest at p = ({_numbers(at)})"
-    fig = _triangle(
+    fig = simplex.new_simplex(
         f"Mean noisy {label_of(name)} of one image",
         f"Labels it gets, classes 1, 2, 3: ({mix}).  Risk {place}.",
     )
@@ -312,28 +289,6 @@ def recall_bars(recalls: Mapping[str, Sequence[float]], classes: Sequence[str]) 
     fig.update_layout(barmode="group")
     fig.update_xaxes(type="category")
     fig.update_yaxes(range=[0, 1.02])
-    return fig
-
-
-def _triangle(title: str, verdict: str) -> go.Figure:
-    fig = new_figure(title, "p₃ − p₂", "p₁", question=verdict, alt=verdict)
-    room = 0.16
-    left = f"M -1.3,{-room} L -1.3,{1 + room} L 0,{1 + room} L 0,1 L -1,0 L 1,0 L 1,{-room} Z"
-    right = f"M 1.3,{-room} L 1.3,{1 + room} L 0,{1 + room} L 0,1 L 1,0 L 1,{-room} Z"
-    for path in (left, right):  # the contour runs a little past the triangle: cover that
-        fig.add_shape(type="path", path=path, fillcolor="white", line={"width": 0}, layer="above")
-    fig.add_shape(type="path", path="M -1,0 L 1,0 L 0,1 Z", line={"color": BLACK, "width": 1.5})
-    corners = ((0, 1, "sure of class 1", 16), (-1, 0, "sure of class 2", -16),
-               (1, 0, "sure of class 3", -16))  # fmt: skip
-    for x, y, text, shift in corners:
-        fig.add_annotation(x=x, y=y, text=text, showarrow=False, yshift=shift, font={"size": 13})
-    fig.add_annotation(x=0, y=1 / 3, text="+", showarrow=False, font={"size": 18})
-    fig.update_xaxes(visible=False, range=[-1.3, 1.3], constrain="domain")
-    fig.update_yaxes(
-        visible=False, range=[-0.1, 1.12], scaleanchor="x", scaleratio=math.sqrt(3),
-        constrain="domain",
-    )  # fmt: skip
-    fig.update_layout(height=480, margin={"l": 20, "r": 20, "t": 80, "b": 10})
     return fig
 
 
