@@ -28,7 +28,7 @@ from anl_edu.figures import core, describe, style, training
 MODULES = [
     importlib.import_module(f"anl_edu.figures.{m.name}")
     for m in pkgutil.iter_modules(figures.__path__)
-    if m.name not in ("core", "describe", "style")
+    if m.name not in ("core", "describe", "simplex", "style")
 ]
 REGISTERED = [
     pytest.param(make, id=f"{m.__name__.rpartition('.')[2]}-{name}")

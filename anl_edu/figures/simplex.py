@@ -39,7 +39,7 @@ def grid(n: int = 42) -> tuple[np.ndarray, np.ndarray, Tensor]:
 
 
 def new_simplex(title: str, verdict: str) -> go.Figure:
-    """Return a figure with the triangle of predictions, to be filled; `verdict` says what is seen."""
+    """Return a figure with the empty triangle of predictions; `verdict` says what will be seen."""
     fig = new_figure(title, "p₃ − p₂", "p₁", question=verdict, alt=verdict)
     room = 0.16
     left = f"M -1.3,{-room} L -1.3,{1 + room} L 0,{1 + room} L 0,1 L -1,0 L 1,0 L 1,{-room} Z"
