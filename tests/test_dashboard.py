@@ -78,6 +78,9 @@ def test_stop_keeps_what_has_been_made(board, gate):
     gate.release()
     until(lambda: len(board.records) == 1)
     board.stop()
+    assert (board.status, enabled(board)) == ("stopping", [])
+    with pytest.raises(ValueError, match="cannot pause a run that is stopping"):
+        board.pause()
     gate.release()
     until(lambda: board.status == "stopped")
     assert 1 <= len(board.records) <= 2
@@ -184,5 +187,9 @@ def test_the_real_run_trains_in_its_thread(recorded):
 
 def test_it_redraws_where_no_figure_widget_can_live(recorded, monkeypatch):
     monkeypatch.setenv("ANL_EDU_REDRAW", "1")
-    board = Dashboard(lambda: iter(recorded.records), loss="ce", epochs=4).start()
-    assert len(board.wait(20)) == 4
+    board = Dashboard(lambda: iter(recorded.records), loss="ce", epochs=4)
+    before = board.canvas.widget.outputs
+    assert len(board.start().wait(20)) == 4
+    (shown,) = board.canvas.widget.outputs
+    assert (shown,) != before
+    assert "at 4" in shown["data"]["text/plain"]

@@ -220,7 +220,8 @@ def still(figure: dict[str, Any]) -> str:
     shown = {key: figure[key] for key in ("data", "layout") if key in figure}
     raw = kaleido.calc_fig_sync(shown, opts={"format": "png", "scale": 1, **size})
     picture = Image.open(io.BytesIO(raw)).convert("RGB")
-    small = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    # MAXCOVERAGE keeps a thin line's colour; MEDIANCUT would give two lines one colour.
+    small = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     small.save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode() + "\n"

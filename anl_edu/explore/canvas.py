@@ -143,14 +143,17 @@ class RedrawnCanvas:
 
     def draw(self, figure: go.Figure, said: str) -> None:
         """Replace the output by the figure."""
-        from IPython.display import clear_output, display
+        if on_colab():
+            from IPython.display import clear_output
 
-        with self.widget:
-            clear_output(wait=True)
-            if on_colab():
+            with self.widget:
+                clear_output(wait=True)
                 figure.show(renderer="colab")
-            else:
-                display(mime_bundle(figure), raw=True)
+            return
+        # What is displayed `with` an Output belongs to the message being handled, which a training
+        # thread has none of; the trait reaches the page from any thread.
+        shown = {"output_type": "display_data", "data": mime_bundle(figure), "metadata": {}}
+        self.widget.outputs = (shown,)
 
 
 def new_canvas(figure: go.Figure, said: str) -> Canvas:

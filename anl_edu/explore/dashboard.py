@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -25,11 +26,14 @@ from anl_edu.train import EpochRecord
 from .canvas import new_canvas
 from .core import WIDGET_MIME, error_panel
 
+_PERIOD = 0.25  # seconds between drawings: a page that falls behind does not hear its buttons
+
 # state -> which of (start, pause, resume, stop) can be pressed
 _BUTTONS = {
     "ready": (True, False, False, False),
     "running": (False, True, False, True),
     "paused": (False, False, True, True),
+    "stopping": (False, False, False, False),
     "stopped": (True, False, False, False),
     "finished": (True, False, False, False),
     "failed": (True, False, False, False),
@@ -58,7 +62,8 @@ class Dashboard(widgets.VBox):
     records : list of EpochRecord
         Epochs of the live run that have ended.
     status : str
-        ``"ready"``, ``"running"``, ``"paused"``, ``"stopped"``, ``"finished"`` or ``"failed"``.
+        ``"ready"``, ``"running"``, ``"paused"``, ``"stopping"``, ``"stopped"``, ``"finished"`` or
+        ``"failed"``.
     error : Exception or None
         What made the run fail; it is also shown in a red panel.
     """
@@ -78,6 +83,7 @@ class Dashboard(widgets.VBox):
         self.status, self.error = "ready", None  # type: str, Exception | None
         self._go, self._halt, self._ended = (threading.Event() for _ in range(3))
         self._ended.set()
+        self._lock = threading.RLock()  # the page and the run's thread both change the status
         self._buttons = {
             name: widgets.Button(description=name.capitalize(), tooltip=f"{name} the live run")
             for name in ("start", "pause", "resume", "stop")
@@ -128,23 +134,27 @@ class Dashboard(widgets.VBox):
 
     def pause(self) -> Dashboard:
         """Hold the run at the end of the epoch it is in."""
-        self._need("pause", "running")
-        self._go.clear()
-        self._set("paused")
+        with self._lock:
+            self._need("pause", "running")
+            self._go.clear()
+            self._set("paused")
         return self
 
     def resume(self) -> Dashboard:
         """Go on from where the run was paused."""
-        self._need("resume", "paused")
-        self._set("running")
-        self._go.set()
+        with self._lock:
+            self._need("resume", "paused")
+            self._set("running")
+            self._go.set()
         return self
 
     def stop(self) -> Dashboard:
         """End the run at the end of the epoch it is in, and keep what has been made."""
-        self._need("stop", "running", "paused")
-        self._halt.set()
-        self._go.set()
+        with self._lock:
+            self._need("stop", "running", "paused")
+            self._set("stopping")
+            self._halt.set()
+            self._go.set()
         return self
 
     def wait(self, timeout: float | None = None) -> list[EpochRecord]:
@@ -164,8 +174,9 @@ class Dashboard(widgets.VBox):
                     if timeout <= 0:
                         break
         except KeyboardInterrupt:
-            self._halt.set()
-            self._go.set()
+            with self._lock:
+                if self.status in ("running", "paused"):
+                    self.stop()
             self._ended.wait()
         if self.error is not None:
             raise self.error
@@ -176,7 +187,8 @@ class Dashboard(widgets.VBox):
         try:
             for record in live:
                 self.records.append(record)
-                self._show()
+                if time.monotonic() - self._shown > _PERIOD:
+                    self._show()
                 self._go.wait()
                 if self._halt.is_set():
                     end = "stopped" if len(self.records) < self.epochs else "finished"
@@ -203,10 +215,12 @@ class Dashboard(widgets.VBox):
             raise ValueError(f"cannot {action} a run that is {self.status}")
 
     def _set(self, status: str) -> None:
-        self.status = status
-        self._show()
+        with self._lock:
+            self.status = status
+            self._show()
 
     def _show(self) -> None:
+        self._shown = time.monotonic()
         for button, can in zip(self._buttons.values(), _BUTTONS[self.status], strict=True):
             button.disabled = not can
         self._bar.value = len(self.records)

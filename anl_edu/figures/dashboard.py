@@ -42,7 +42,11 @@ def dashboard(
 
     The number and order of traces are the same in every state.
     """
-    fig = new_figure("", alt="Training loss, test accuracy, fit and gradient share by epoch")
+    fig = new_figure(
+        "A run as it goes",
+        question="When does accuracy turn round, and what does the model repeat by then?",
+        alt="Training loss, test accuracy, fit and gradient share by epoch",
+    )
     fig.set_subplots(2, 2, subplot_titles=PANELS, vertical_spacing=0.17, horizontal_spacing=0.1)
     style, clean, wrong = style_of(loss), style_of("clean"), style_of("wrong")
     # panel, field, factor, name of the live line, its style
@@ -61,9 +65,9 @@ def dashboard(
             y=y,
             mode="lines",
             line={"color": _GREY, "width": 1.5, "dash": "dash" if key == "memorised" else "solid"},
-            name=replayed_name,
+            name="replayed, wrong labels" if key == "memorised" else replayed_name,
             legendgroup="replayed",
-            showlegend=panel == 1 and len(x) > 0,
+            showlegend=(panel == 1 or key == "memorised") and len(x) > 0,
             **place,
         )
         x, y = _line(live, key, factor)
@@ -78,13 +82,20 @@ def dashboard(
             **place,
         )
     if noise:
-        fig.add_hline(y=100 * noise, line={"color": _GREY, "dash": "dot", "width": 1}, row=2, col=2)
+        fig.add_hline(
+            y=100 * noise,
+            line={"color": _GREY, "dash": "dot", "width": 1},
+            annotation={"text": "share of wrong labels", "font_size": 12},
+            annotation_position="bottom right",
+            row=2,
+            col=2,
+        )
     fig.update_xaxes(range=[0, epochs + 0.5])
     fig.update_xaxes(title_text="epoch", row=2)
     fig.update_yaxes(range=[-2, 102])
     fig.update_yaxes(range=None, autorange=True, row=1, col=1)
     return fig.update_layout(
-        height=560, margin={"t": 40}, legend={"orientation": "h", "x": 0, "y": -0.14}
+        height=610, margin={"t": 110}, legend={"orientation": "h", "x": 0, "y": -0.14}
     )
 
 

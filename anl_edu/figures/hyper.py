@@ -72,7 +72,12 @@ def weight_sizes(sizes: Mapping[str, Tensor]) -> go.Figure:
         question="Which line starts high: which network has many weights near zero?",
         alt=f"Share of parameters below each size; marked: {SMALL:g}",
     )
-    fig.add_vline(x=SMALL, line={"color": "#777777", "dash": "dot", "width": 1.5})
+    fig.add_vline(
+        x=SMALL,
+        line={"color": "#777777", "dash": "dot", "width": 1.5},
+        annotation={"text": "near zero: left of this line", "font_size": 12},
+        annotation_position="top left",
+    )
     fig.update_xaxes(type="log", dtick=1, exponentformat="power")
     return fig.update_yaxes(range=[-2, 102])
 

@@ -135,8 +135,11 @@ def last_against_best(runs: Runs, *, title: str = "Last epoch against best epoch
                 "line": {"color": "#222222", "width": 1},
             },
             text=[f"{float(np.mean(values[n])):.1f}" for n in names],
-            textposition="outside",
+            textposition="inside",
+            insidetextanchor="start",  # at the foot: error bars have the top
             error_y={
+                "color": "#888888",
+                "thickness": 2,
                 "array": [float(np.std(values[n])) for n in names],
                 "visible": any(len(values[n]) > 1 for n in names),
             },

@@ -73,10 +73,12 @@ def test_explorer_shows_its_errors_and_recovers(
     expect(choice).to_be_focused()
 
 
+@pytest.mark.parametrize("canvas", ["live", "redrawn"])
 def test_dashboard_starts_pauses_resumes_and_stops(
-    page: Page, address: str, folder: Path, screenshots: Path
+    page: Page, address: str, folder: Path, screenshots: Path, canvas: str
 ) -> None:
-    cell = shown(page, address, folder, "live", LIVE)
+    source = LIVE if canvas == "live" else f"%env ANL_EDU_REDRAW=1{LIVE}"
+    cell = shown(page, address, folder, canvas, source)
     status = cell.get_by_role("status")
 
     def press(name: str) -> None:
@@ -102,7 +104,7 @@ def test_dashboard_starts_pauses_resumes_and_stops(
     assert done() == held
     press("Resume")
     assert lab.changes(page, done, held)
-    cell.screenshot(path=screenshots / "dashboard.png")
+    cell.screenshot(path=screenshots / f"dashboard-{canvas}.png")
     press("Stop")
     expect(status).to_contain_text("stopped", timeout=60_000)
     expect(cell.get_by_role("button", name="Start", exact=True)).to_be_enabled()
