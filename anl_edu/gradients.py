@@ -219,10 +219,11 @@ def shares(norms: Tensor, wrong: Tensor) -> Shares:
             f"wrong must be a bool mask of shape {tuple(norms.shape)}, "
             f"got {wrong.dtype} of shape {tuple(wrong.shape)}"
         )
-    total = norms.double().sum().item()
+    norms, wrong = norms.detach().cpu().double(), wrong.cpu()  # MPS has no float64
+    total = norms.sum().item()
     if total == 0:
         return Shares(float("nan"), float("nan"))
-    part = norms.double()[wrong].sum().item() / total
+    part = norms[wrong].sum().item() / total
     return Shares(1 - part, part)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +28,9 @@ EVALUATION_BATCH = 500  # images; larger ones leave the CPU's cache
 class EpochRecord:
     """What one epoch did. Accuracies and shares are fractions in 0..1, NaN for an empty part.
 
-    The parts of the training set are predicted without augmentation at the epoch's end.
+    The parts of the training set are predicted without augmentation at the epoch's end. In
+    float16 ``train_loss`` is the mean over the batches whose loss is finite: a step that overflows
+    is skipped and the scale lowered.
     """
 
     epoch: int  # 1-based
@@ -78,16 +81,21 @@ class Trainer:
         self.forward = forward_in(compiled, self.dtype, self.where)
         self.evaluate = forward_in(model, self.dtype, self.where)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
+        # float16's gradients underflow unless the loss is scaled up; bfloat16's do not
+        scaled = self.dtype == torch.float16
+        self.scaler = torch.amp.GradScaler(self.where.type, enabled=scaled)
         self.optimizer = torch.optim.SGD(
             self.parameters,
             lr=recipe.lr,
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
             weight_decay=recipe.weight_decay,
-            foreach=True,
+            foreach=not scaled,
+            fused=scaled,  # it skips an overflow on the device; the others would ask every step
         )
-        # float16's gradients underflow unless the loss is scaled up; bfloat16's do not
-        self.scaler = torch.amp.GradScaler(self.where.type, enabled=self.dtype == torch.float16)
+        if scaled and recipe.momentum:  # its first step may be one that is skipped
+            for p in self.parameters:
+                self.optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
         self.augment = Augment(recipe.augment)
         self.normalise = Normalise(data.mean, data.std, self.where)
         plain = Augment(())
@@ -132,7 +140,7 @@ class Trainer:
         order = torch.randperm(n, generator=generator).to(self.where)
         draws = self.augment.draw(n, generator).to(self.where)
         for batch in order.split(self.recipe.batch_size):
-            if len(batch) == 1 and n > 1:
+            if len(batch) == 1 < self.recipe.batch_size and n > 1:
                 continue  # batch norm has no variance of one image; it comes next epoch
             x = self.normalise(self.augment(self.x_train, batch, draws.select(batch)))
             yield x, self.y_train[batch]
@@ -142,15 +150,21 @@ class Trainer:
         lr = self.recipe.lr_at(epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        total, seen = torch.zeros((), device=self.where), 0
+        total = torch.zeros((), device=self.where)
+        seen: Tensor | int = 0
         # the framework's own generators too, for a model with dropout, and given back afterwards
         cuda = [self.where] if self.where.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda):
             torch.manual_seed(mix(self.seed, epoch))
             self.model.train()
             for x, y in self.batches(epoch):
-                total += self.step(x, y) * len(y)
-                seen += len(y)
+                loss, size = self.step(x, y), len(y)
+                if self.scaler.is_enabled():
+                    seen = seen + size * loss.isfinite()
+                    loss = loss.nan_to_num(0.0, 0.0, 0.0)
+                else:
+                    seen += size
+                total += loss * size
             self.model.eval()
             return self._record(epoch, lr, total / seen, start)
 
@@ -180,8 +194,12 @@ class Trainer:
             (predicted == self.y_probe_clean)[wrong],
             (predicted == self.y_probe)[wrong],
         )
-        means = torch.stack([loss.double(), *(part.double().mean() for part in parts)])
-        train_loss, accuracy, clean, true, memorised = means.tolist()
+        # float32, as MPS has no float64: counts are exact in it up to 2**24
+        train_loss, *counts = torch.stack([loss, *(part.float().sum() for part in parts)]).tolist()
+        accuracy, clean, true, memorised = (
+            count / len(part) if len(part) else math.nan
+            for count, part in zip(counts, parts, strict=True)
+        )
         share = None
         if self.track_gradients:
             norms = gradients.per_sample_logit_norms(self.loss, logits, self.y_probe)
@@ -246,6 +264,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        self.model.eval()
 
     def _save(self, path: Path) -> None:
         records = [record.as_dict() for record in self.records]
@@ -273,7 +292,7 @@ def apply_l1_and_clip(parameters: Sequence[Tensor], l1: float, clip_norm: float 
         grads = [p.grad for p in given if p.grad is not None]
         torch._foreach_add_(grads, torch._foreach_sign(given), alpha=l1)
     if clip_norm is not None:
-        nn.utils.clip_grad_norm_(given, clip_norm, foreach=True)
+        nn.utils.clip_grad_norm_(given, clip_norm)
 
 
 def forward_in(

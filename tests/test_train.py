@@ -4,12 +4,14 @@ import math
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from anl_edu import checkpoint as checkpoints
 from anl_edu import data, gradients, losses, noise, recipes, train, trainer
@@ -85,6 +87,29 @@ def test_l1_and_clip_equal_the_penalty_in_the_loss() -> None:
         trainer.apply_l1_and_clip(list(model.parameters()), l1, clip)
         for p, q in zip(model.parameters(), naive, strict=True):
             torch.testing.assert_close(p.grad, q, rtol=1e-12, atol=1e-12)
+
+
+def test_clipping_works_on_a_device_without_fused_kernels() -> None:
+    p = nn.Parameter(torch.zeros(3, device="meta"))
+    p.grad = torch.zeros(3, device="meta")
+    trainer.apply_l1_and_clip([p], 0.1, 5.0)
+
+
+class NoDouble(TorchDispatchMode):
+    """MPS has no float64: nothing an epoch computes may be in it."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor):
+            assert result.dtype != torch.float64, func
+        return result
+
+
+def test_an_epoch_needs_no_float64() -> None:
+    d, r = tiny(), recipe(epochs=1, augment=("crop", "flip", "rotate"), entropy=0.1)
+    epochs = train.fit(r.build_model(d), d, r.build_loss(), r, device="cpu")
+    with NoDouble():
+        next(epochs)
 
 
 @pytest.mark.parametrize("loss", ["ce", "anl-ce"])
@@ -194,6 +219,27 @@ def test_a_last_batch_of_one_image_is_left_out() -> None:
     assert math.isfinite(records[0].train_loss)
 
 
+def test_batches_of_one_image_are_trained_on_where_they_are_asked_for() -> None:
+    d = tiny(n=12)
+    r = Recipe(dataset="tiny", loss="ce", model="mlp", epochs=1, batch_size=1)
+    model, records = run(r, d)
+    assert math.isfinite(records[0].train_loss)
+    assert not same(model, r.build_model(d, seed=0))
+
+
+def test_compiled_training_gives_the_weights_of_eager_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The real tracer, with the graph then run by torch itself: no C++ compiler is needed."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    d, r = tiny(), recipe(epochs=2)  # 50 images in batches of 16: the last one has 2
+    eager, records = run(r, d)
+    compiled, again = run(r, d, compile=True)
+    for p, q in zip(eager.state_dict().values(), compiled.state_dict().values(), strict=True):
+        torch.testing.assert_close(p, q)
+    assert [x.train_loss for x in again] == pytest.approx([x.train_loss for x in records])
+
+
 # --- one seed decides everything ------------------------------------------------------------------
 
 
@@ -295,6 +341,7 @@ def test_an_interrupted_epoch_leaves_no_trace(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         next(epochs)
     hook.remove()
+    assert not any(module.training for module in model.modules())
     for key, value in model.state_dict().items():
         assert torch.equal(value, after_first[key])
     assert len(train.load_records(path)) == 1
@@ -378,29 +425,67 @@ def test_low_precision_trains_without_nan(precision: str) -> None:
     assert records[-1].train_loss == pytest.approx(exact[-1].train_loss, rel=0.15)
 
 
-def test_gradient_scaling_skips_an_overflow_and_recovers(tmp_path: Path) -> None:
-    d, r = tiny(), recipe(epochs=1)
-    model, calls = r.build_model(d, seed=0), 0
+def overflowing(model: nn.Module, step: int) -> nn.Module:
+    """Give infinite logits in one training step, the first of them being 1."""
+    calls = 0
 
-    def overflowing(module: nn.Module, inputs: object, logits: Tensor) -> Tensor:
+    def hook(module: nn.Module, inputs: object, logits: Tensor) -> Tensor:
         nonlocal calls
         calls += module.training
-        return logits * 1e30 if module.training and calls == 2 else logits
+        return logits * math.inf if module.training and calls == step else logits
 
-    class Hot(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = model
-            model.register_forward_hook(overflowing)
+    model.register_forward_hook(hook)
+    return model
 
-        def forward(self, x: Tensor) -> Tensor:
-            return self.inner(x)
 
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("momentum", [0.9, 0.0])
+def test_gradient_scaling_skips_an_overflow_and_recovers(
+    tmp_path: Path, step: int, momentum: float
+) -> None:
+    d, r = tiny(), recipe(epochs=2, momentum=momentum)
+    model = overflowing(r.build_model(d, seed=0), step)
     path = tmp_path / "run.pt"
-    loss = losses.build("ce")
-    list(train.fit(Hot(), d, loss, r, device="cpu", precision="float16", checkpoint=path))
+    loss, seen = losses.build("ce"), []
+    loss.register_forward_hook(lambda module, arguments, value: seen.append(value.item()))
+    epochs = train.fit(model, d, loss, r, device="cpu", precision="float16", checkpoint=path)
+    first = next(epochs)
+    assert not math.isfinite(seen[step - 1])
+    finite = [(v, n) for v, n in zip(seen, (16, 16, 16, 2), strict=True) if math.isfinite(v)]
+    mean = sum(v * n for v, n in finite) / sum(n for _, n in finite)
+    assert first.train_loss == pytest.approx(mean, rel=1e-5)
     assert all(bool(torch.isfinite(p).all()) for p in model.parameters())
     assert checkpoints.load(path)["scaler"]["scale"] < 65536  # it was halved
+    (last,) = epochs
+    resumed = r.build_model(d, seed=7)
+    path.unlink()
+    model = overflowing(r.build_model(d, seed=0), step)
+    next(train.fit(model, d, loss, r, device="cpu", precision="float16", checkpoint=path))
+    (again,) = train.fit(resumed, d, loss, r, device="cpu", precision="float16", checkpoint=path)
+    assert again.train_loss == last.train_loss  # momentum and scale came back with the weights
+
+
+def test_without_scaling_a_loss_that_is_not_finite_shows() -> None:
+    d, r = tiny(), recipe(epochs=1)
+    model = overflowing(r.build_model(d, seed=0), 2)
+    loss = losses.build("ce")
+    (record,) = train.fit(model, d, loss, r, device="cpu", precision="float32")
+    assert not math.isfinite(record.train_loss)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_a_step_reads_nothing_back_from_the_device(
+    monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    d, r = tiny(), recipe()
+    t = trainer.Trainer(r.build_model(d), d, r.build_loss(), r, device="cpu", precision=precision)
+    read: list[str] = []
+    for name in ("item", "tolist", "__bool__", "__float__", "__int__", "cpu"):
+        monkeypatch.setattr(Tensor, name, lambda *_, name=name, **__: read.append(name))
+    for x, y in t.batches(1):
+        t.step(x, y)
+    monkeypatch.undo()
+    assert read == []
 
 
 def test_the_loss_sees_float32() -> None:
