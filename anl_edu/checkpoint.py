@@ -12,24 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from anl_edu import atomic
+
 FORMAT = 1
 
 
 def save(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
     """Write ``state`` so that a crash leaves either the old file or the new one, complete."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # always the same name, so that what a killed process leaves is overwritten, not collected
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            torch.save({"format": FORMAT, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with atomic.writing(path) as file:
+        torch.save({"format": FORMAT, **state}, file)
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:

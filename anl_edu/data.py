@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pooch
 import torch
+from filelock import FileLock
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
@@ -296,9 +298,15 @@ def _download_images(spec: cifar.Spec, download: bool) -> Path:
             f"folder asks your own copy of {spec.archive} first."
         ) from error
     path = cache_folder() / spec.npz
-    cifar.archive_to_npz(archive, path, spec)
-    if not placed:
-        archive.unlink()  # the npz holds all of it, and reads ten times faster
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f"{path.name}.lock")
+    with FileLock(lock):  # of two processes the second waits, and finds the file made
+        if not path.exists():
+            cifar.archive_to_npz(archive, path, spec)
+        if not placed:
+            archive.unlink(missing_ok=True)  # the npz holds all of it, and reads ten times faster
+    with suppress(OSError):
+        lock.unlink()
     return path
 
 
@@ -308,10 +316,14 @@ def _read_npz(name: str, spec: cifar.Spec, path: Path) -> ImageData:
     whole = (n, n_test) == (50_000, 10_000)
     found = f"{n:,} train + {n_test:,} test images"
     kind = "" if whole else " (a part: the whole set has 50,000 + 10,000)"
-    warning = f"; not the original pixels, so accuracies are not {spec.title}'s"
+    pixels = {
+        True: f"; not the original pixels, so accuracies are not {spec.title}'s",
+        False: "",
+        None: "; pixels not checked",
+    }
     return ImageData(
         name=name,
-        source=f"{spec.title}: {found}{kind}, from {path.name}{warning if a.altered else ''}",
+        source=f"{spec.title}: {found}{kind}, from {path.name}{pixels[a.altered]}",
         x_train=a.x_train,
         y_train=a.y_train,
         x_test=a.x_test,

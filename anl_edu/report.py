@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -14,6 +12,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from tabulate import tabulate
 
+from anl_edu import atomic
 from anl_edu.figures import alt_text, data_table, label_of, still
 from anl_edu.figures import training as figures
 from anl_edu.runs import Run
@@ -79,12 +78,9 @@ def table(runs: Sequence[Run], form: str) -> str:
 def write(runs: Sequence[Run], path: str | Path) -> Path:
     """Write the report as one HTML file with everything it needs inside; whole or not at all."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(page(runs))
-    Path(temporary).chmod(0o644)
-    return Path(temporary).replace(path)
+    with atomic.writing(path) as file:
+        file.write(page(runs).encode())
+    return path
 
 
 def picture(runs: Sequence[Run], path: str | Path) -> Path:

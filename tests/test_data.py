@@ -4,6 +4,9 @@ import os
 import pickle
 import subprocess
 import tarfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -158,6 +161,13 @@ def test_altered_pixels_are_said(folder):
     assert "not the original pixels" in data.load("cifar10").source
 
 
+def test_pixels_that_cannot_be_checked_are_said(folder):
+    np.savez(folder / "cifar10.npz", **arrays(n=1000, train_index=np.arange(1000) + 5))
+    np.savez(folder / "cifar100.npz", **arrays(n=1000, K=100))  # no fingerprint is known
+    for name in ("cifar10", "cifar100"):
+        assert data.load(name).source.endswith("; pixels not checked")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -293,7 +303,38 @@ def test_a_failed_conversion_leaves_nothing(folder, monkeypatch):
     monkeypatch.setattr(cifar, "SETS", {"cifar10": spec})
     with pytest.raises(pickle.UnpicklingError):
         data.load("cifar10")
-    assert [p.name for p in folder.iterdir()] == ["cifar-10-python.tar.gz"]
+    left = [p.name for p in folder.iterdir() if p.suffix != ".lock"]
+    assert left == ["cifar-10-python.tar.gz"]
+
+
+def test_of_two_that_fetch_at_once_one_converts(folder, monkeypatch):
+    arrived = folder / "arrived"
+    arrived.mkdir()
+    archive = arrived / "cifar-10-python.tar.gz"
+    spec = make_archive(archive, cifar.SETS["cifar10"], cifar10_batches())
+    monkeypatch.setattr(cifar, "SETS", {"cifar10": spec})
+    both = threading.Barrier(2)
+
+    def fetched(*_, **__):
+        both.wait(timeout=30)
+        return archive
+
+    conversions = []
+    convert = cifar.archive_to_npz
+
+    def converting(*arguments):
+        conversions.append(arguments)
+        time.sleep(0.2)
+        convert(*arguments)
+
+    monkeypatch.setattr(data, "fetch", fetched)
+    monkeypatch.setattr(cifar, "archive_to_npz", converting)
+    with ThreadPoolExecutor(2) as pool:
+        sizes = [len(d.y_train) for d in pool.map(data.load, ["cifar10", "cifar10"])]
+    assert sizes == [20, 20]
+    assert len(conversions) == 1
+    assert sorted(p.name for p in folder.iterdir()) == ["arrived", "cifar10.npz"]
+    assert not archive.exists()
 
 
 # --- What is missing ---
@@ -434,6 +475,7 @@ def test_real_cifar10():
         assert sizes == "5,085 train + 1,017 test images"
     names = [d.classes[k] for k in d.y_train[:5].tolist()]
     assert names == ["frog", "truck", "truck", "deer", "automobile"]
+    assert "not checked" not in d.source
     if "not the original" not in d.source:
         scaled = d.x_train.double() / 255
         for channel in range(3):

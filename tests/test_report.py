@@ -44,9 +44,10 @@ def test_the_page_tells_protocol_seeds_and_data(made):
     assert f"{made[0].meta['realised_rate']:.4f}" in page
 
 
-def test_a_report_of_nothing_is_refused():
+def test_a_report_of_nothing_is_refused_and_leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match="at least one run"):
-        report.page([])
+        report.write([], tmp_path / "build" / "demo.html")
+    assert list((tmp_path / "build").iterdir()) == []
 
 
 def test_a_run_without_noise_has_nothing_memorised(made):

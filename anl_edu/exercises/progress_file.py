@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from pathlib import Path
+
+from anl_edu import atomic
 
 _session: dict[str, str] = {}
 
@@ -50,12 +51,9 @@ def note(name: str, status: str) -> None:
     file = path()
     if file is None:
         return
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".progress-", suffix=".json")
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(before | {name: status}, out, indent=1, sort_keys=True)
-        Path(temporary).replace(file)
+    text = json.dumps(before | {name: status}, indent=1, sort_keys=True)
+    with contextlib.suppress(OSError), atomic.writing(file) as out:
+        out.write(text.encode())
 
 
 def attempted(name: str) -> bool:
