@@ -32,7 +32,12 @@ class _Commands(click.Group):
             text = str(error) or type(error).__name__
             raise click.ClickException(" ".join(text.split())) from error
         except KeyboardInterrupt:
-            click.echo("\nInterrupted. Finished epochs are kept where --checkpoint was given.")
+            kept = (
+                "The same command goes on after the last finished epoch."
+                if ctx.invoked_subcommand == "record"
+                else "Finished epochs are kept where --checkpoint was given."
+            )
+            click.echo(f"\nInterrupted. {kept}")
             sys.exit(130)
 
 
@@ -130,7 +135,7 @@ def train(
     records = load_records(checkpoint) if checkpoint and resumed else []
     with tqdm(total=recipe.epochs, initial=len(records), unit="epoch") as bar:
         records += _ticking(live, bar)
-    run = runs.describe(spec, ready, records, device or "")
+    run = runs.describe(spec, ready, records, device, precision)
     last = run.last
     click.echo(
         f"last epoch {last.test_accuracy:.4f}, best {run.best:.4f}, "
@@ -148,6 +153,8 @@ def train(
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change the recipe.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--time-limit", type=float, metavar="SECONDS", help="Stop cleanly after this long.")
+@click.option("--device", help="cpu, cuda, mps; chosen when left out.")
+@click.option("--precision", default="auto", show_default=True)
 @click.option("--compile/--no-compile", "compiled", default=False, help="torch.compile the model.")
 @click.option("--out", default="data/runs", show_default=True, type=click.Path(path_type=Path))
 def record_command(
@@ -159,6 +166,8 @@ def record_command(
     changes: tuple[str, ...],
     jobs: int,
     time_limit: float | None,
+    device: str | None,
+    precision: str,
     compiled: bool,
     out: Path,
 ) -> None:
@@ -171,7 +180,15 @@ def record_command(
         scale=scale,
         **record.parse_changes(changes),
     )
-    outcome = record.record(grid, out, jobs=jobs, time_limit=time_limit, compile=compiled)
+    outcome = record.record(
+        grid,
+        out,
+        jobs=jobs,
+        time_limit=time_limit,
+        device=device,
+        precision=precision,
+        compile=compiled,
+    )
     click.echo(
         f"{outcome.written} recorded, {outcome.present} already there, "
         f"{outcome.unfinished} to be finished by the same command"

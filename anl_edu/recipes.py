@@ -78,6 +78,7 @@ class Recipe:
             "a number above 0, or None",
             lambda v: v is None or (_is_number(v) and v > 0),
         )
+        _require(self, "nesterov", "true or false", lambda v: isinstance(v, bool))
         _require(self, "schedule", "one of " + ", ".join(_SCHEDULES), lambda v: v in _SCHEDULES)
         _require(
             self,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from anl_edu import runs, train
@@ -56,8 +59,9 @@ def record(
 ) -> Outcome:
     """Make the runs that ``folder`` does not hold yet.
 
-    Each run keeps a checkpoint in ``folder/.partial`` while it is made, so that a killed process
-    loses at most the epoch it was in.
+    Each run keeps a checkpoint in ``folder/.partial`` while it is made, so that an interrupt, an
+    error in another run or a killed process loses at most the epoch it was in. A run that another
+    process is making is left to it.
 
     Parameters
     ----------
@@ -70,6 +74,11 @@ def record(
         Seconds after which no epoch is begun; the same call later goes on from there.
     **fit_options
         Passed to `train.fit`.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds runs of the same data set and scale on other images.
     """
     folder = Path(folder)
     deadline = None if time_limit is None else time.time() + time_limit
@@ -84,8 +93,7 @@ def record(
                 written += _record_one(spec, folder, deadline, threads, fit_options)
                 bar.update()
         else:
-            context = multiprocessing.get_context("spawn")  # forked OpenMP threads can hang
-            with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+            with _processes(jobs) as pool:
                 tasks = {
                     pool.submit(_record_one, spec, folder, deadline, threads, fit_options): spec
                     for spec in missing
@@ -97,6 +105,24 @@ def record(
     return Outcome(written, len(specs) - len(missing), len(missing) - written)
 
 
+@contextmanager
+def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Give worker processes that an interrupt or an error here stops at once."""
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(
+        jobs,
+        mp_context=multiprocessing.get_context("spawn"),  # forked OpenMP threads can hang
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C is for this process to answer
+    ) as pool:
+        try:
+            yield pool
+        except BaseException:
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
+            raise
+
+
 def _record_one(
     spec: RunSpec,
     folder: Path,
@@ -104,11 +130,30 @@ def _record_one(
     threads: int,
     fit_options: dict[str, Any],
 ) -> bool:
-    """Make one run, from its checkpoint if there is one; False when the time ran out."""
+    """Make one run unless another process does; tell whether it is in the folder now."""
     if deadline is not None and time.time() >= deadline:
         return False
     torch.set_num_threads(threads)
+    lock = folder / ".partial" / f"{spec.digest}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=0):
+            made = _make(spec, folder, deadline, fit_options)
+    except Timeout:
+        return False
+    if made:  # whoever takes the lock from here on finds the run
+        with suppress(OSError):
+            lock.unlink()
+    return made
+
+
+def _make(spec: RunSpec, folder: Path, deadline: float | None, fit_options: dict[str, Any]) -> bool:
+    """Make one run, from its checkpoint if there is one; False when the time ran out."""
+    there = runs.find(folder, dataset=spec.dataset, scale=spec.scale)
+    if any(run.meta["recipe_digest"] == spec.digest for run in there):
+        return True
     data = runs.prepare(spec)
+    _require_same_images(folder, data.source, [run.meta["data"] for run in there])
     checkpoint = folder / ".partial" / f"{spec.stem}-{spec.digest}.pt"
     live = runs.start(
         spec, data, corrupted=True, checkpoint=checkpoint, track_gradients=True, **fit_options
@@ -118,9 +163,19 @@ def _record_one(
         records.append(each)
         if deadline is not None and time.time() >= deadline and each.epoch < each.epochs:
             return False
-    runs.write(runs.describe(spec, data, records, fit_options.get("device") or ""), folder)
+    where = {name: fit_options[name] for name in ("device", "precision") if name in fit_options}
+    runs.write(runs.describe(spec, data, records, **where), folder)
     checkpoint.unlink(missing_ok=True)
     return True
+
+
+def _require_same_images(folder: Path, here: str, recorded: Iterable[str]) -> None:
+    """Raise where a folder would mix, say, CIFAR-10 and a copy of it that went through JPEG."""
+    for there in recorded:  # "5,000 train + 1,000 test images of: ..." names a part of the same
+        if there.rpartition(" images of: ")[2] != here.rpartition(" images of: ")[2]:
+            raise ValueError(
+                f"{folder} holds runs on {there!r}; here is {here!r}: record into another folder"
+            )
 
 
 def parse_noise(text: str) -> tuple[str, float]:
@@ -143,8 +198,20 @@ def parse_changes(texts: Iterable[str]) -> dict[str, Any]:
         if name.startswith("loss."):
             parameters[name.removeprefix("loss.")] = _number(value, text)
         else:
-            changes[name] = value if name in ("model", "schedule") else _number(value, text)
+            changes[name] = _value(name, value, text)
     return changes | ({"loss_parameters": parameters} if parameters else {})
+
+
+def _value(name: str, value: str, text: str) -> Any:
+    if name in ("model", "schedule"):
+        return value
+    if name == "augment":
+        return [] if value == "none" else value.split(",")
+    if name in ("loss_parameters", "model_options"):
+        raise ValueError(f"{text!r}: {name} holds many values; the loss's are set by loss.NAME=...")
+    if value in ("true", "false"):
+        return value == "true"
+    return _number(value, text)
 
 
 def _number(value: str, text: str) -> float | int | None:

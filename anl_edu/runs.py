@@ -11,19 +11,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from anl_edu import __version__, noise, recipes, train
+from anl_edu import __version__, atomic, noise, recipes, train
 from anl_edu import data as data_module
+from anl_edu import device as devices
 from anl_edu.data import ImageData
 from anl_edu.recipes import Recipe
 from anl_edu.train import EpochRecord
@@ -146,10 +146,13 @@ def prepare(spec: RunSpec, data: ImageData | None = None) -> ImageData:
     """Load (or take) the data of a run, cut it to the recipe's size and corrupt its labels."""
     clean = data_module.load(spec.dataset) if data is None else data
     recipe = spec.recipe
-    n_train, n_test = recipe.train_images, recipe.test_images
-    if n_train is not None and n_train < len(clean.x_train):
-        clean = clean.subset(n_train, n_test, seed=0)
-    return noisy_data(clean, spec.noise, spec.rate, spec.seed)
+    wanted = (recipe.train_images, recipe.test_images)
+    # a part that is no larger than wanted stays whole
+    n_train, n_test = (
+        None if n is None or n >= len(x) else n
+        for n, x in zip(wanted, (clean.x_train, clean.x_test), strict=True)
+    )
+    return noisy_data(clean.subset(n_train, n_test), spec.noise, spec.rate, spec.seed)
 
 
 def start(
@@ -166,6 +169,7 @@ def start(
     **fit_options
         Passed to `train.fit`: ``device``, ``precision``, ``checkpoint``, ``track_gradients``...
     """
+    code_commit()  # the code that runs, whatever is checked out by the time it is asked for
     ready = data if corrupted and data is not None else prepare(spec, data)
     recipe = spec.recipe
     model = recipe.build_model(ready, seed=spec.seed)
@@ -173,24 +177,33 @@ def start(
 
 
 def describe(
-    spec: RunSpec, data: ImageData, records: Iterable[EpochRecord], device: str = ""
+    spec: RunSpec,
+    data: ImageData,
+    records: Iterable[EpochRecord],
+    device: str | None = None,
+    precision: str = "auto",
 ) -> Run:
-    """Make a `Run` of finished records, noting where and on what they were made."""
+    """Make a `Run` of finished records, noting where and on what they were made.
+
+    ``device`` and ``precision`` are those given to `start`.
+    """
     records = tuple(records)
     if not records:
         raise ValueError(f"run {spec.stem} has no records")
+    where = devices.device(device)
     meta = {
         "data": data.source,
         "realised_rate": round(data.wrong.double().mean().item(), 6),
         "train_images": len(data.x_train),
         "test_images": len(data.x_test),
-        "device": device or str(train.device()),
-        "processor": _processor(),
+        "device": str(where),
+        "precision": str(devices.precision(precision, where)).removeprefix("torch."),
+        "processor": _processor(where),
         "threads": torch.get_num_threads(),
         "seconds_per_epoch": round(sum(r.seconds for r in records) / len(records), 3),
         "torch": torch.__version__,
         "anl_edu": __version__,
-        "commit": _commit(),
+        "commit": code_commit(),
         "recipe": spec.recipe.as_dict(),
         "recipe_digest": spec.digest,
     }
@@ -202,19 +215,9 @@ def write(run: Run, folder: str | Path) -> Path:
     body = _body(run)
     digest = _digest(body)
     path = Path(folder) / f"{run.spec.stem}-{digest[:10]}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"sha256": digest, **body}, indent=None, separators=(",", ":")) + "\n"
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic.writing(path) as file:
+        file.write(text.encode())
     return path
 
 
@@ -309,9 +312,9 @@ def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _processor() -> str:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+def _processor(where: torch.device) -> str:
+    if where.type == "cuda":
+        return torch.cuda.get_device_name(where)
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
@@ -319,19 +322,25 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _commit() -> str:
+@cache
+def code_commit() -> str:
+    """Return the commit of this package's code, with a ``+`` where files differ from it.
+
+    Looked up once a process, by `start`: a long run may well outlive what is checked out.
+    """
     root = Path(__file__).parent.parent
     if not (root / ".git").exists():
         return "unknown"
     try:
-        shown = subprocess.run(
-            ["git", "rev-parse", "--short=10", "HEAD"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
+        head = _git(root, "rev-parse", "--short=10", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--", "anl_edu")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+    return head + ("+" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    shown = subprocess.run(
+        ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=5, check=True
+    )
     return shown.stdout.strip()

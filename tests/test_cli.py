@@ -1,6 +1,8 @@
 """The command line: does what it says, and says in one line what is wrong."""
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -67,6 +69,10 @@ def test_loss_parameters_reach_the_loss(call, tmp_path):
         (["train", "--precision", "float8"], "'float8'"),
         (["data", "fetch", "imagenet"], "'imagenet'"),
         (["record", "--noise", "symmetric:x"], "'symmetric:x'"),
+        (["record", "--dataset", "digits", "--precision", "float8"], "'float8'"),
+        (["record", "--dataset", "digits", "--device", "tpu"], "'tpu'"),
+        (["record", "--dataset", "digits", "--set", "nesterov=no"], "'no'"),
+        (["record", "--dataset", "digits", "--set", "model_options=none"], "model_options"),
     ],
 )
 def test_wrong_input_gives_one_line_that_names_it(call, arguments, named):
@@ -77,6 +83,37 @@ def test_wrong_input_gives_one_line_that_names_it(call, arguments, named):
     error = [line for line in result.output.splitlines() if line.startswith("Error:")]
     assert len(error) == 1
     assert result.output.rstrip().endswith(error[0])
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("train", "where --checkpoint was given"), ("record", "The same command goes on")],
+)
+def test_an_interrupt_says_what_is_kept(call, monkeypatch, command, words):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "start", interrupted)
+    result = call(command, "--dataset", "digits")
+    assert result.exit_code == 130
+    assert words in result.output
+
+
+def test_recording_cifar_twice_records_once(call, monkeypatch, tmp_path):
+    where = os.environ.get("ANL_EDU_DATA")
+    if not where or not (Path(where) / "cifar10.npz").is_file():
+        pytest.skip("set ANL_EDU_DATA to a folder that holds cifar10.npz")
+    arguments = ["record", "--dataset", "cifar10", "--scale", "paper", "--loss", "anl-ce"]
+    arguments += ["--noise", "symmetric:0.4", "--seeds", "1", "--out", str(tmp_path / "out")]
+    for change in ("epochs=1", "train_images=256", "test_images=64", "train_eval=64"):
+        arguments += ["--set", change]
+    first = call(*arguments)
+    assert first.exit_code == 0, first.output
+    assert "1 recorded, 0 already there" in first.output
+    (run,) = runs.find(tmp_path / "out")
+    assert (run.meta["train_images"], run.meta["test_images"]) == (256, 64)
+    assert run.meta["recipe"]["model"] == "cnn8"
+    assert "0 recorded, 1 already there" in call(*arguments).output
 
 
 def test_a_damaged_checkpoint_is_named_and_left_alone(call, tmp_path):

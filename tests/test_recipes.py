@@ -115,6 +115,7 @@ def test_a_recipe_survives_its_plain_form_and_pickling() -> None:
         ({"momentum": 1.0}, "momentum .* got 1.0"),
         ({"l1": -1e-5}, "l1 .* got -1e-05"),
         ({"clip_norm": 0}, "clip_norm .* got 0"),
+        ({"nesterov": "no"}, "nesterov of a recipe must be true or false; got 'no'"),
         ({"schedule": "step"}, "schedule .* cosine, exponential, constant; got 'step'"),
         ({"augment": ("mixup",)}, "augment .* crop, flip, rotate; got"),
         ({"train_images": 0}, "train_images .* got 0"),

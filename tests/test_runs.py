@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -88,6 +90,73 @@ def test_meta_tells_the_realised_rate_and_the_recipe(run):
     assert run.meta["recipe"]["epochs"] == 2
     assert run.meta["train_images"] == 200
     assert run.meta["recipe_digest"] == run.spec.digest
+
+
+def test_meta_tells_device_and_precision(run, monkeypatch):
+    assert run.meta["precision"] in ("float32", "bfloat16")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "a card")
+    ready = runs.prepare(run.spec)
+    meta = runs.describe(run.spec, ready, run.records, "cpu", "float16").meta
+    assert meta["processor"] != "a card"
+    assert (meta["device"], meta["precision"]) == ("cpu", "float16")
+
+
+def test_meta_tells_the_code_that_ran(run, tmp_path, monkeypatch):
+    if shutil.which("git") is None:
+        pytest.skip("git is not here")
+
+    def git(*arguments):
+        who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+        made = subprocess.run(
+            ["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+        return made.stdout.strip()
+
+    code = tmp_path / "anl_edu" / "runs.py"
+    code.parent.mkdir()
+    code.write_text("1")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "one")
+    first = git("rev-parse", "--short=10", "HEAD")
+    monkeypatch.setattr(runs, "__file__", str(code))
+    runs.code_commit.cache_clear()
+    try:
+        records = runs.start(run.spec, device="cpu")
+        git("commit", "-q", "--allow-empty", "-m", "two")  # while the run is under way
+        meta = runs.describe(run.spec, runs.prepare(run.spec), records, "cpu").meta
+        assert meta["commit"] == first
+        (tmp_path / "notes").write_text("no code")
+        runs.code_commit.cache_clear()
+        assert runs.code_commit() == git("rev-parse", "--short=10", "HEAD")
+        code.write_text("2")
+        runs.code_commit.cache_clear()
+        assert runs.code_commit().endswith("+")
+    finally:
+        runs.code_commit.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("train_images", "test_images", "sizes"),
+    [
+        (200, 50, (200, 50)),
+        (None, 50, (1437, 50)),
+        (1437, 50, (1437, 50)),
+        (5000, 50, (1437, 50)),
+        (200, None, (200, 360)),
+        (200, 400, (200, 360)),
+        (None, None, (1437, 360)),
+    ],
+)
+def test_each_part_is_cut_to_its_size_where_it_is_larger(train_images, test_images, sizes):
+    changes = {"train_images": train_images, "test_images": test_images}
+    ready = runs.prepare(RunSpec("digits", "ce", changes=changes))
+    assert (len(ready.y_train), len(ready.y_test)) == sizes
+    if sizes == (200, 50):  # recorded runs stand on this draw
+        whole = data.load("digits").subset(200, 50, seed=0)
+        assert torch.equal(ready.x_train, whole.x_train)
+        assert torch.equal(ready.x_test, whole.x_test)
 
 
 def test_the_digest_follows_the_recipe():
