@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each sets up what it needs in .venv first (tools/setup.sh).
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint bench record notebooks clean distclean
+.PHONY: help demo lab test oldest lint bench record notebooks clean distclean
 
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -30,6 +30,13 @@ test: $(VENV)/.ready-test ## lint, types, package, every notebook, lessons in a 
 	    || failed="$$failed pytest"; \
 	if [ -n "$$failed" ]; then echo "make test failed in:$$failed" >&2; exit 1; fi
 
+oldest: $(VENV)/.ready-test ## the widgets' tests on the oldest ipywidgets and plotly allowed
+	@command -v uv >/dev/null && pip="uv pip" || pip="python -m pip"; \
+	$$pip install --quiet --target build/oldest --no-deps --upgrade \
+	    'ipywidgets==7.7.*' 'plotly==5.24.*' ipython_genutils tenacity
+	@PYTHONPATH=build/oldest $(one_thread) $(strict) pytest -q -n logical --maxprocesses 4 \
+	    -W ignore::DeprecationWarning tests/test_dashboard.py tests/test_explore.py $(ARGS)
+
 lint: $(VENV)/.ready-test ## ruff (check and format, notebooks too) and mypy
 	@failed=; \
 	ruff check || failed=1; \
@@ -40,7 +47,7 @@ lint: $(VENV)/.ready-test ## ruff (check and format, notebooks too) and mypy
 bench: $(VENV)/.ready-base ## measure the losses and the training loop on this machine
 	@for script in benchmarks/*.py; do echo "== $$script"; python "$$script" $(ARGS) || exit 1; done
 
-record: $(VENV)/.ready-base ## train the recorded runs of data/ that are missing (resumable)
+record: $(VENV)/.ready-base ## record a grid of runs: make record ARGS='--loss ce --noise symmetric:0.6'
 	@anl-edu record $(ARGS)
 
 notebooks: $(VENV)/.ready-author ## re-execute and normalise every notebook (needs Chromium)

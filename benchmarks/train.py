@@ -1,6 +1,6 @@
 """Time the training step beside a textbook loop: images a second, memory, and where time goes.
 
-    ANL_EDU_DATA=... python benchmarks/train.py [--steps 8] [--rounds 3] [--compile]
+    ANL_EDU_DATA=... python benchmarks/train.py [--steps N] [--rounds 3] [--compile]
 
 The same model (cnn8, 1,639,794 parameters), the same images (CIFAR-10 if found, else the digits)
 and the same loss (ANL-CE with L1 and clipping), batch 128, in one run. The textbook loop is what
@@ -10,8 +10,10 @@ every step. Ours is what `anl_edu.train.fit` runs.
 
 Each loop has a process of its own, so that neither gains from the other's settings. Both are
 warmed up (loader start-up is not counted), then timed in turn, round after round, so that a busy
-machine slows both; the table shows medians. CPU seconds are those of the loop's main process,
-without its loader's. On a GPU the script says what 120 epochs of 50,000 images would take.
+machine slows both; the table shows medians. CPU seconds and memory are those of the loop's main
+process, without its loader's. On a CPU a last row says how fast any float32 loop could be: the
+arithmetic of a step at the rate of this CPU's fastest convolution of the same network. On a GPU
+the script says what 120 epochs of 50,000 images would take.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from tabulate import tabulate
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 from torchvision.transforms.functional import to_pil_image
 
@@ -176,6 +179,32 @@ def _milliseconds(call: Callable[[], object], where: torch.device, n: int = 15) 
     return 1e3 * statistics.median(times)
 
 
+def _ceiling(data: ImageData) -> float:
+    """Images per second if all multiplications of a step ran at the best rate of any convolution.
+
+    Nothing else (batch norm, pooling, loss, optimiser, augmentation) is counted as taking time.
+    """
+    model = RECIPE().build_model(data, seed=0).to(memory_format=torch.channels_last)
+    x = torch.randn(BATCH, *data.x_train.shape[1:]).to(memory_format=torch.channels_last)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        model(x).sum().backward()
+    best = 0.0
+    shapes: list[tuple[nn.Conv2d, torch.Size]] = []
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda m, given, _: shapes.append((m, given[0].shape)))
+    with torch.no_grad():
+        model(x)
+        for conv, shape in shapes:
+            given = torch.randn(shape).to(memory_format=torch.channels_last)
+            with FlopCounterMode(display=False) as one:
+                conv.forward(given)
+            seconds_each = _milliseconds(partial(conv.forward, given), x.device) / 1e3
+            best = max(best, one.get_total_flops() / seconds_each)
+    return BATCH * best / counter.get_total_flops()
+
+
 def peak_gib(where: torch.device) -> float:
     """Peak memory so far, of the device or of this process; NaN where it cannot be had."""
     if where.type == "cuda":
@@ -215,12 +244,14 @@ def serve(pipe: Connection, name: str, precision: str, compile: bool) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description="Time fit beside a textbook loop.")
-    parser.add_argument("--steps", type=int, default=8, help="timed steps a round")
+    parser.add_argument("--steps", type=int, help="timed steps a round; 8 on a CPU, else 200")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--compile", action="store_true", help="compile the model on our side")
     arguments = parser.parse_args()
     where, data = train.device(), load()
+    # More steps than a loader has ready (4 workers, 2 batches each), where steps are short.
+    steps = arguments.steps or (8 if where.type == "cpu" else 200)
     print(
         f"{data.source}\n{platform.machine()}, {torch.get_num_threads()} threads, {where}, "
         f"torch {torch.__version__}, batch {BATCH}"
@@ -235,7 +266,7 @@ def main() -> None:
         theirs.close()
     times: dict[str, list[tuple[float, float, float]]] = {name: [] for name in pipes}
     warm_up = 3 if where.type == "cpu" else 50
-    for n in (warm_up, *[arguments.steps] * arguments.rounds):
+    for n in (warm_up, *[steps] * arguments.rounds):
         for name, pipe in pipes.items():
             pipe.send(n)
             times[name].append(pipe.recv())
@@ -246,11 +277,15 @@ def main() -> None:
     rows, first = [], None
     for name, measured in times.items():
         clock, cpu, peak = (statistics.median(v) for v in zip(*measured[1:], strict=True))
-        rate = arguments.steps * BATCH / torch.tensor([clock, cpu])
+        rate = steps * BATCH / torch.tensor([clock, cpu])
         first = rate if first is None else first
         ratio = rate / first
         rows.append((name, *(f"{v:.0f} ({r:.2f}x)" for v, r in zip(rate, ratio, strict=True)),
                      f"{peak:.2f} GiB"))  # fmt: skip
+    if where.type == "cpu":
+        ceiling = _ceiling(data)
+        ratio = ceiling / first[0]
+        rows.append(("float32 ceiling", f"{ceiling:.0f} ({ratio:.2f}x)", "", ""))
     print(tabulate(rows, ("", "images/s", "images/CPU s", "peak memory"), disable_numparse=True))
     if where.type == "cuda":
         minutes = 120 * 50_000 / rate[0].item() / 60

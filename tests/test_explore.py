@@ -182,13 +182,13 @@ def test_without_anywidget_the_figure_is_redrawn(monkeypatch: pytest.MonkeyPatch
         raise ImportError("anywidget")
 
     monkeypatch.setattr(canvas, "LiveCanvas", missing)
-    shown: list[Any] = []
-    monkeypatch.setattr(IPython.display, "display", lambda what, **kw: shown.append(what))
     explorer = made()
     assert isinstance(explorer.canvas.widget, widgets.Output)
+    (before,) = explorer.canvas.widget.outputs
     explorer.set(exponent=2.0)
-    assert [core.PLOTLY_MIME in bundle for bundle in shown] == [True, True]
-    assert shown[1][core.PLOTLY_MIME]["data"] == core.plain(explorer.figure)["data"]
+    (after,) = explorer.canvas.widget.outputs
+    assert after["data"][core.PLOTLY_MIME] != before["data"][core.PLOTLY_MIME]
+    assert after["data"][core.PLOTLY_MIME]["data"] == core.plain(explorer.figure)["data"]
 
 
 def values_of(control: widgets.Widget) -> list[Any]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-TARGETS = {"help", "demo", "lab", "test", "lint", "bench", "record", "notebooks", "clean"}
+TARGETS = {"help", "demo", "lab", "test", "oldest", "lint", "bench", "record", "notebooks", "clean"}
 
 
 def tracked() -> list[Path]:
@@ -59,6 +61,20 @@ def test_set_up_knows_each_extra() -> None:
     script = (ROOT / "tools" / "setup.sh").read_text(encoding="utf-8")
     known = set(re.findall(r'target="?\.\[(\w+)\]', script))
     assert known == set(PROJECT["optional-dependencies"])
+
+
+def test_a_wheel_holds_every_module_and_the_recorded_runs(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    code = {p.relative_to(ROOT) for p in tracked() if p.is_relative_to(ROOT / "anl_edu")}
+    recorded = {p.relative_to(ROOT) for p in tracked() if p.is_relative_to(ROOT / "data/runs")}
+    for name in {*code, *recorded, Path("pyproject.toml"), Path("README.md"), Path("LICENSE")}:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    build = "from setuptools import build_meta; build_meta.build_wheel('..')"
+    subprocess.run([sys.executable, "-c", build], cwd=copy, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {Path(n) for n in zipfile.ZipFile(wheel).namelist() if n.startswith("anl_edu/")}
+    assert packed == code | {Path("anl_edu/recorded") / n.name for n in recorded}
 
 
 def test_make_help_lists_every_target() -> None:

@@ -97,7 +97,7 @@ register(
     Exercise(
         name="06-update",
         lesson=6,
-        difficulty=2,
+        difficulty=1,
         task="Write update(grad, theta, delta, c): the gradient of loss + delta * sum|theta|, "
         "its norm then clipped at c.",
         judge=judge_function(
@@ -114,7 +114,8 @@ register(
             "no-sign": "you add the penalty's value, delta |theta|. Its slope is asked for: delta "
             "times the sign.",
             "minus": "the penalty has the wrong sign: it would push weights away from 0.",
-            "no-clip": "the clipping is missing: where the norm is above c, scale it to c.",
+            "no-clip": "the clipping is missing: where the norm is above c, scale it to c. "
+            "(clip_grad_norm_ changes the .grad of what it is given; a plain tensor has none.)",
             "each": "you clip each element on its own. Clipping the norm scales all of them by one "
             "factor, so the direction stays.",
             "always": "you scale to norm c even where the norm is below c. Clipping only shortens.",
@@ -146,6 +147,7 @@ _SAME_MISTAKES: dict[str, list[float]] = {
     "lr-only": [5e-5, 0.25, 5.0],
     "lr-down": [1e-5, 0.01, 1.0],
     "turned": [2.5e-4, 0.01, 25.0],
+    "factors": [1 / 5, 5.0, 1 / 5],
 }
 
 register(
@@ -169,6 +171,8 @@ register(
             "lr-down": "delta and clipping are right. The gradient is five times smaller; to make "
             "the same step, the learning rate must be larger.",
             "turned": "you went the other way: this is for a loss five times larger.",
+            "factors": "these are the right factors. Give the values: each factor times the old "
+            "number.",
         },
         general_hints=[
             "The step is lr times the clipped gradient of (loss + delta sum|theta|).",
@@ -284,8 +288,8 @@ register(
         name="06-which-epoch",
         lesson=6,
         difficulty=1,
-        task="Write chosen(held, test): the test accuracy to report for a run, when the epoch may "
-        "be picked by accuracy on held-out noisy labels only.",
+        task="Write chosen_accuracy(held, test): the test accuracy to report for a run, when the "
+        "epoch may be picked by accuracy on held-out noisy labels only.",
         judge=judge_function(_chosen, _CURVES, _CHOSEN_MISTAKES),
         hints={
             "best": "this picks the epoch by the clean test labels themselves. That is the best "
@@ -302,7 +306,7 @@ register(
             "Tensor.argmax() gives the index of the largest value.",
             "test[held.argmax()]",
         ],
-        solution="def chosen(held, test):\n    return test[held.argmax()]",
+        solution="def chosen_accuracy(held, test):\n    return test[held.argmax()]",
         wrong_bank=[(fn, key) for key, fn in _CHOSEN_MISTAKES.items()],
         right_bank=[_chosen, _chosen_float, _chosen_list],
     )

@@ -82,11 +82,12 @@ def dashboard(
             **place,
         )
     if noise:
-        fig.add_hline(
-            y=100 * noise,
-            line={"color": _GREY, "dash": "dot", "width": 1},
-            annotation={"text": "share of wrong labels", "font_size": 12},
-            annotation_position="bottom right",
+        fig.add_scatter(
+            x=[0, epochs + 0.5],
+            y=[100 * noise] * 2,
+            mode="lines",
+            line={"color": _GREY, "dash": "dot", "width": 1.5},
+            name="share of wrong labels in the data",
             row=2,
             col=2,
         )

@@ -17,7 +17,8 @@ from .rates import lines
 from .style import PALETTE
 
 SMALL = 1e-3  # a weight below this is called "near zero"
-_SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon", "bowtie")
+_SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon", "bowtie",
+            "triangle-down", "pentagon")  # fmt: skip
 
 
 def noisy_accuracy(clean: float, eta: float, K: int) -> float:
@@ -72,12 +73,11 @@ def weight_sizes(sizes: Mapping[str, Tensor]) -> go.Figure:
         question="Which line starts high: which network has many weights near zero?",
         alt=f"Share of parameters below each size; marked: {SMALL:g}",
     )
-    fig.add_vline(
-        x=SMALL,
-        line={"color": "#777777", "dash": "dot", "width": 1.5},
-        annotation={"text": "near zero: left of this line", "font_size": 12},
-        annotation_position="top left",
-    )
+    fig.add_vline(x=SMALL, line={"color": "#777777", "dash": "dot", "width": 1.5})
+    fig.add_annotation(
+        x=math.log10(SMALL), y=50, text="near zero: left of this line", showarrow=False,
+        xanchor="right", xshift=-5, font={"size": 12},
+    )  # fmt: skip
     fig.update_xaxes(type="log", dtick=1, exponentformat="power")
     return fig.update_yaxes(range=[-2, 102])
 
@@ -97,42 +97,48 @@ def noisy_against_clean(
     """
     fig = new_figure(
         "Held-out images: noisy labels against true ones",
-        x="accuracy on the true labels (%)",
-        y="accuracy on the noisy labels (%)",
         question="Could you choose with the vertical axis alone?",
         alt="Settings of higher true accuracy have higher accuracy on noisy labels, along a line",
     )
+    fig.set_subplots(1, 2, subplot_titles=("all settings", "the upper end, enlarged"))
     a = np.linspace(0, 1, 41)
     q = np.array([noisy_accuracy(v, eta, K) for v in a])
     band = 2 * np.sqrt(q * (1 - q) / n)
-    fig.add_scatter(
-        x=100 * np.concatenate([a, a[::-1]]),
-        y=100 * np.concatenate([q - band, (q + band)[::-1]]),
-        fill="toself",
-        fillcolor="rgba(120,120,120,0.18)",
-        line={"width": 0},
-        mode="lines",
-        name="± 2 standard errors",
-        hoverinfo="skip",
-    )
-    fig.add_scatter(
-        x=100 * a, y=100 * q, mode="lines", line={"color": "#555555", "width": 2}, name="theory"
-    )
-    for i, (name, (true, noisy)) in enumerate(points.items()):
+    for col in (1, 2):
+        place = {"row": 1, "col": col, "showlegend": col == 1}
         fig.add_scatter(
-            x=[100 * true],
-            y=[100 * noisy],
-            mode="markers",
-            name=name,
-            marker={
-                "color": PALETTE[i % len(PALETTE)],
-                "symbol": _SYMBOLS[i % len(_SYMBOLS)],
-                "size": 12,
-            },
+            x=100 * np.concatenate([a, a[::-1]]),
+            y=100 * np.concatenate([q - band, (q + band)[::-1]]),
+            fill="toself",
+            fillcolor="rgba(120,120,120,0.18)",
+            line={"width": 0},
+            mode="lines",
+            name="± 2 standard errors",
+            hoverinfo="skip",
+            **place,
         )
-    fig.update_xaxes(range=[0, 102])
+        line = {"color": "#555555", "width": 2}
+        fig.add_scatter(x=100 * a, y=100 * q, mode="lines", line=line, name="theory", **place)
+        for i, (name, (true, noisy)) in enumerate(points.items()):
+            marker = {"color": PALETTE[i % len(PALETTE)], "symbol": _SYMBOLS[i % len(_SYMBOLS)]}
+            fig.add_scatter(
+                x=[100 * true],
+                y=[100 * noisy],
+                mode="markers",
+                name=name,
+                legendgroup=name,
+                marker={**marker, "size": 11},
+                **place,
+            )
     top = 100 * noisy_accuracy(1.0, eta, K)
-    return fig.update_yaxes(range=[0, math.ceil(top / 10) * 10 + 5])
+    fig.update_xaxes(title_text="accuracy on the true labels (%)")
+    fig.update_yaxes(title_text="accuracy on the noisy labels (%)", col=1)
+    fig.update_xaxes(range=[0, 102], col=1).update_xaxes(range=[84, 100], col=2)
+    fig.update_yaxes(range=[0, math.ceil(top / 10) * 10 + 5], col=1)
+    fig.update_yaxes(range=[top - 11, top + 5], col=2)
+    return fig.update_layout(
+        height=560, margin={"t": 120}, legend={"orientation": "h", "x": 0, "y": -0.2}
+    )
 
 
 def _example_sizes() -> dict[str, Tensor]:

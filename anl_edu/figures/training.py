@@ -134,9 +134,6 @@ def last_against_best(runs: Runs, *, title: str = "Last epoch against best epoch
                 "pattern": {"shape": "/" if word == "best" else "", "fgcolor": "white"},
                 "line": {"color": "#222222", "width": 1},
             },
-            text=[f"{float(np.mean(values[n])):.1f}" for n in names],
-            textposition="inside",
-            insidetextanchor="start",  # at the foot: error bars have the top
             error_y={
                 "color": "#888888",
                 "thickness": 2,
@@ -144,8 +141,42 @@ def last_against_best(runs: Runs, *, title: str = "Last epoch against best epoch
                 "visible": any(len(values[n]) > 1 for n in names),
             },
         )
+        fig.add_scatter(  # a bar's own text would lie under its error bar
+            x=labels,
+            y=[float(np.mean(values[n]) + np.std(values[n])) for n in names],
+            text=[f"{float(np.mean(values[n])):.1f}" for n in names],
+            mode="text",
+            textposition="top center",
+            offsetgroup=str(offset),
+            showlegend=False,
+            hoverinfo="skip",
+        )
     fig.update_yaxes(range=[0, 109])
-    return fig.update_layout(barmode="group")
+    return fig.update_layout(barmode="group", scattermode="group")
+
+
+def accuracy_by_rate(
+    rates: Sequence[float], accuracy: Mapping[str, Sequence[float]], *, title: str
+) -> go.Figure:
+    """Draw accuracy (0..1) against the noise rate, one line a loss."""
+    fig = new_figure(
+        title,
+        x="nominal rate of symmetric noise",
+        y="test accuracy (%)",
+        question="From which rate on is a robust loss ahead of CE?",
+        alt="Test accuracy falls with the noise rate, for some losses faster than for others",
+    )
+    for name, values in accuracy.items():
+        style = style_of(name)
+        fig.add_scatter(
+            x=list(rates),
+            y=[100 * v for v in values],
+            name=label_of(name),
+            mode="lines+markers",
+            line=style.line,
+            marker={**style.marker, "size": 9},
+        )
+    return fig.update_yaxes(rangemode="tozero")
 
 
 def _curves(fig: go.Figure, runs: Runs, key: str) -> go.Figure:
@@ -233,5 +264,8 @@ FIGURES = {
     "memorised_curves": lambda: memorised_curves(example_runs()),
     "gradient_shares": lambda: gradient_shares(example_runs(), noise=0.6),
     "fit_curves": lambda: fit_curves(example_runs()),
+    "accuracy_by_rate": lambda: accuracy_by_rate(
+        [0, 0.4, 0.8], {"ce": [0.9, 0.6, 0.2], "anl-ce": [0.88, 0.8, 0.6]}, title="By rate"
+    ),
     "last_against_best": lambda: last_against_best(example_runs()),
 }
