@@ -155,7 +155,6 @@ def get(dataset: str, loss: str, scale: str = "desk", **changes: Any) -> Recipe:
         raise ValueError(f"unknown loss {loss!r}; known: {', '.join(losses.names())}")
     protocol = dict((_PAPER if scale == "paper" else _DESK)[dataset])
     like = protocol.pop("like", dataset)  # the data set whose loss parameters fit
-    own = protocol.pop("losses", {}).get(loss, {})
     if loss.startswith("anl-"):
         # the L1 penalty stands in the place of weight decay
         alpha, beta, delta = _ANL[like]
@@ -163,7 +162,7 @@ def get(dataset: str, loss: str, scale: str = "desk", **changes: Any) -> Recipe:
         protocol["weight_decay"] = 0.0
     else:
         settings = {"loss_parameters": _PARAMETERS[like].get(loss, {})}
-    merged = {**protocol, **settings, **own}
+    merged = {**protocol, **settings}
     return Recipe(dataset=dataset, loss=loss, scale=scale, **merged).replace(**changes)
 
 
