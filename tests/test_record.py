@@ -90,8 +90,13 @@ def test_a_killed_process_loses_the_epoch_it_was_in(tmp_path):
 
 
 def test_ctrl_c_stops_every_process_and_keeps_finished_epochs(tmp_path):
+    # where tests run in the background SIGINT is ignored, and children inherit that
+    heard = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from anl_edu.cli import main; main()"
+    )
     command = [
-        sys.executable, "-m", "anl_edu.cli", "record", "--dataset", "digits", "--loss", "ce",
+        sys.executable, "-c", heard, "record", "--dataset", "digits", "--loss", "ce",
         "--loss", "mae", "--loss", "gce", "--noise", "symmetric:0.4", "--seeds", "1", "--jobs", "2",
         "--set", "epochs=100000", "--device", "cpu", "--out", str(tmp_path),
     ]  # fmt: skip
