@@ -57,6 +57,13 @@ def test_each_requirement_stands_once_and_has_a_lower_bound() -> None:
     assert [line for line in own if ">=" not in line] == stubs
 
 
+def test_the_oldest_widgets_tested_are_the_oldest_allowed() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    pinned = re.findall(r"'(\w+)==([\d.]+)\.\*'", makefile)
+    assert [name for name, _ in pinned] == ["ipywidgets", "plotly"]
+    assert {f"{name}>={version}" for name, version in pinned} <= set(PROJECT["dependencies"])
+
+
 def test_set_up_knows_each_extra() -> None:
     script = (ROOT / "tools" / "setup.sh").read_text(encoding="utf-8")
     known = set(re.findall(r'target="?\.\[(\w+)\]', script))

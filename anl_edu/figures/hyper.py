@@ -29,11 +29,6 @@ def noisy_accuracy(clean: float, eta: float, K: int) -> float:
     return (1 - eta) * clean + (1 - clean) * eta / (K - 1)
 
 
-def clean_accuracy(noisy: float, eta: float, K: int) -> float:
-    """Turn `noisy_accuracy` round; `eta` must be below (K - 1) / K."""
-    return (noisy - eta / (K - 1)) / (1 - eta * K / (K - 1))
-
-
 def stays_ahead(ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]]) -> int | None:
     """First epoch from which on the mean test accuracy of `ours` is above that of `theirs`.
 
