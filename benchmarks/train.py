@@ -41,10 +41,11 @@ from torchvision import transforms
 from torchvision.transforms.functional import to_pil_image
 
 from anl_edu import data as data_module
-from anl_edu import losses, noise, recipes, train
+from anl_edu import losses, noise, recipes
+from anl_edu import training as train
 from anl_edu.data import ImageData
 from anl_edu.recipes import Recipe
-from anl_edu.trainer import Trainer, apply_l1_and_clip
+from anl_edu.training.loop import Trainer, apply_l1_and_clip
 
 BATCH, P_MIN = 128, 1e-7
 A = losses.ce_maximum(P_MIN)

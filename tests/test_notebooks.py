@@ -18,7 +18,7 @@ import nbformat
 import pytest
 
 import anl_edu
-from anl_edu import exercises
+from anl_edu import teach as exercises
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))

@@ -35,7 +35,7 @@ from anl_edu.losses.functions import (
     nnfl,
     rce,
 )
-from anl_edu.losses.modules import Loss, anl, build, check_labels, defaults, names
+from anl_edu.losses.modules import Loss, anl, build, check_labels, defaults, label, names
 from anl_edu.losses.regularizers import entropy_regularizer, l1_penalty
 from anl_edu.losses.tables import (
     P_MIN,
@@ -77,6 +77,7 @@ __all__ = [
     "jal_ce",
     "jal_fl",
     "l1_penalty",
+    "label",
     "log_probabilities",
     "mae",
     "names",

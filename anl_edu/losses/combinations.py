@@ -7,18 +7,7 @@ are the values published for CIFAR-10.
 import torch
 from torch import Tensor
 
-from anl_edu.losses.functions import (
-    _check_p_min,
-    ael,
-    agce,
-    amse,
-    aul,
-    ce,
-    mae,
-    nce,
-    nfl,
-    rce,
-)
+from anl_edu.losses.functions import _check_p_min, ael, agce, amse, aul, ce, mae, nce, nfl, rce
 from anl_edu.losses.tables import (
     P_MIN,
     active,

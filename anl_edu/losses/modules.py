@@ -142,6 +142,11 @@ def names() -> tuple[str, ...]:
     return tuple(_FUNCTIONS)
 
 
+def label(name: str) -> str:
+    """Return the name as the papers print it: ``"anl-ce"`` gives ``"ANL-CE"``."""
+    return name.upper() if name.lower() in _FUNCTIONS else name
+
+
 def defaults(name: str) -> dict[str, Any]:
     """Parameters of the named loss with their default values."""
     signature = inspect.signature(_function(name))

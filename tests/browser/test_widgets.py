@@ -14,8 +14,8 @@ pytestmark = pytest.mark.browser
 
 FAULTY = """
 import plotly.graph_objects as go
-from anl_edu.explore import Explorer, choice, slider
-from anl_edu.figures import new_figure
+from anl_edu.teach import Explorer, choice, slider
+from anl_edu.teach import new_figure
 
 def draw(k, kind):
     if k == 3:
@@ -30,7 +30,7 @@ Explorer(
 """
 LIVE = """
 from anl_edu import runs
-from anl_edu.explore.dashboard import Dashboard
+from anl_edu.teach.dashboard import Dashboard
 
 changes = {"epochs": 9000}  # more than a slow page can miss
 spec = runs.RunSpec("digits", "anl-ce", changes=changes)

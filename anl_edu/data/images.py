@@ -1,0 +1,150 @@
+"""Labelled images in memory: uint8 tensors, labels, class names, statistics, and who they are."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageData:
+    """A labelled image set, in memory.
+
+    Attributes
+    ----------
+    name
+        ``"digits"``, ``"cifar10"``, ``"cifar100"``.
+    source
+        One sentence a lesson can print: which images, how many, from where.
+    x_train, x_test
+        (N, C, H, W) uint8.
+    y_train, y_test
+        (N,) int64. ``y_train`` is what the learner is given, and may be wrong; ``y_test`` is true.
+    classes
+        Class names; label k is ``classes[k]``.
+    mean, std
+        Per channel, on the 0..1 scale.
+    y_clean
+        (N,) int64 true labels, once ``y_train`` has been corrupted.
+    train_index
+        (N,) int64, each training image's place in the full set.
+    whole
+        Fingerprint of the set that this is a part of; None where this is all of it.
+    """
+
+    name: str
+    source: str
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    y_clean: Tensor | None = None
+    train_index: Tensor | None = None
+    whole: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ImageData({self.source})"
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    @property
+    def wrong(self) -> Tensor:
+        """(N,) bool: which training labels are wrong; all False on clean data."""
+        if self.y_clean is None:
+            return torch.zeros_like(self.y_train, dtype=torch.bool)
+        return self.y_train != self.y_clean
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of the images and their true labels; that of the whole set for a part of it.
+
+        Two sets with one fingerprint are the same images, whatever they are called, and a copy
+        that went through JPEG has another.
+        """
+        if self.whole is not None:
+            return self.whole
+        true = self.y_train if self.y_clean is None else self.y_clean
+        sha = hashlib.sha256()
+        for t in (self.x_train, true, self.x_test, self.y_test):
+            sha.update(f"{tuple(t.shape)}{t.dtype}".encode())
+            sha.update(t.cpu().contiguous().numpy().data)
+        return sha.hexdigest()[:16]
+
+    def clean(self) -> ImageData:
+        """Return the same images under their true labels."""
+        if self.y_clean is None:
+            return self
+        return replace(self, y_train=self.y_clean, y_clean=None)
+
+    def human_labels(self, which: str) -> Tensor:
+        """Return the labels (N,) that annotators gave these images: `data.human_labels_for`."""
+        from anl_edu.data.human import human_labels_for
+
+        return human_labels_for(self, which)
+
+    def with_labels(self, noisy: Tensor) -> ImageData:
+        """Return the same images under ``noisy`` (N,) int64 labels; the true ones are kept."""
+        if self.y_clean is not None:
+            raise ValueError(f"the labels of {self.name} are noisy already: start from clean data")
+        if noisy.shape != self.y_train.shape or noisy.dtype != torch.int64:
+            raise ValueError(
+                f"labels must be ({len(self.y_train)},) int64, "
+                f"got {tuple(noisy.shape)} of {noisy.dtype}"
+            )
+        _check_range(noisy, self.num_classes, "labels")
+        return replace(self, y_train=noisy, y_clean=self.y_train)
+
+    def subset(self, n_train: int | None, n_test: int | None = None, seed: int = 0) -> ImageData:
+        """Return a random part with the classes in their proportions (true ones, if known).
+
+        None keeps all. The images keep their order, and ``train_index`` their place.
+        """
+        g = torch.Generator().manual_seed(seed)
+        true = self.y_train if self.y_clean is None else self.y_clean
+        keep = _stratified(true, n_train, g, "training")
+        keep_test = _stratified(self.y_test, n_test, g, "test")
+        if len(keep) == len(true) and len(keep_test) == len(self.y_test):
+            return self
+        return replace(
+            self,
+            source=f"{len(keep):,} train + {len(keep_test):,} test images of: {self.source}",
+            x_train=self.x_train[keep],
+            y_train=self.y_train[keep],
+            x_test=self.x_test[keep_test],
+            y_test=self.y_test[keep_test],
+            y_clean=None if self.y_clean is None else self.y_clean[keep],
+            train_index=keep if self.train_index is None else self.train_index[keep],
+            whole=self.fingerprint,
+        )
+
+
+def _stratified(y: Tensor, n: int | None, g: torch.Generator, part: str) -> Tensor:
+    """Ascending places of ``n`` labels, each class with its share (largest remainders)."""
+    if n is None or n == len(y):
+        return torch.arange(len(y))
+    if not 0 < n < len(y):
+        raise ValueError(f"cannot take {n} of {len(y)} {part} images")
+    sizes = torch.bincount(y)  # (K,)
+    quota = sizes.double() * n / len(y)
+    take = quota.long()
+    rest = (quota - take).argsort(descending=True, stable=True)[: n - int(take.sum())]
+    take[rest] += 1
+    shuffled = torch.randperm(len(y), generator=g)
+    by_class = shuffled[torch.argsort(y[shuffled], stable=True)]
+    starts = sizes.cumsum(0) - sizes
+    rank = torch.arange(len(y)) - starts.repeat_interleave(sizes)  # place within its class
+    return by_class[rank < take.repeat_interleave(sizes)].sort().values
+
+
+def _check_range(labels: Tensor, K: int, what: str) -> None:
+    outside = labels[(labels < 0) | (labels >= K)]
+    if len(outside):
+        raise ValueError(f"{what} hold {int(outside[0])}, outside 0..{K - 1}")

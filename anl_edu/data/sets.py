@@ -1,0 +1,97 @@
+"""Every data set under one name.
+
+A new data set is a module that loads it and one entry of `SETS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from anl_edu.data import cifar, digits
+from anl_edu.data.cache import find
+from anl_edu.data.images import ImageData
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What is known of a data set before it is loaded.
+
+    Attributes
+    ----------
+    title
+        Its name in prose.
+    shape
+        (C, H, W) of an image.
+    num_classes
+        K.
+    load
+        ``load(download)`` gives the data.
+    images, human
+        Names of files that hold its images or its human labels; nothing for embedded data.
+    """
+
+    title: str
+    shape: tuple[int, int, int]
+    num_classes: int
+    load: Callable[[bool], ImageData]
+    images: tuple[str, ...] = ()
+    human: tuple[str, ...] = ()
+
+
+def _cifar(name: str) -> DataSet:
+    spec = cifar.SETS[name]
+    files = (spec.npz, spec.archive)
+    K = len(spec.classes)
+    return DataSet(spec.title, (3, 32, 32), K, partial(cifar.load, name), files, (spec.human,))
+
+
+SETS: Mapping[str, DataSet] = {
+    "digits": DataSet("digits", (1, 8, 8), 10, lambda download: digits.load()),
+    "cifar10": _cifar("cifar10"),
+    "cifar100": _cifar("cifar100"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names `load` knows."""
+    return tuple(SETS)
+
+
+def info(name: str) -> DataSet:
+    """Return what is known of a data set without loading it; ValueError lists those there are."""
+    if name not in SETS:
+        raise ValueError(f"unknown data set {name!r}: use one of {', '.join(SETS)}")
+    return SETS[name]
+
+
+def shape_of(name: str) -> tuple[tuple[int, int, int], int]:
+    """Return (C, H, W) of an image and the number of classes, without loading anything."""
+    found = info(name)
+    return found.shape, found.num_classes
+
+
+def load(name: str, *, download: bool = True) -> ImageData:
+    """Return a data set by name.
+
+    Parameters
+    ----------
+    name
+        ``"digits"`` (scikit-learn's 1,797 real 8x8 images: 1,437 train, 360 test, always the same
+        split), ``"cifar10"`` or ``"cifar100"``.
+    download
+        False never asks the network.
+
+    Raises
+    ------
+    FileNotFoundError
+        CIFAR is not here and could not be downloaded; the message names every way to supply it.
+    """
+    return info(name).load(download)
+
+
+def where() -> dict[str, Path | None]:
+    """Return every file that could be used, with its path, or None where there is none."""
+    return {file: find(file) for s in SETS.values() for file in (*s.images, *s.human)}

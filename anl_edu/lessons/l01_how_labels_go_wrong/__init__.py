@@ -1,0 +1,1 @@
+"""Figures, explorers and exercises of lesson 01."""

@@ -1,0 +1,395 @@
+"""Exercises of lesson 03: normalising, NCE's way out, APL, NRCE's factor, more than MAE."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from anl_edu import losses
+from anl_edu.teach.exercise import Exercise, register
+from anl_edu.teach.judges import (
+    AnswerError,
+    NotAttempted,
+    blank,
+    example,
+    judge_function,
+    judge_loss,
+)
+
+# --- 03-normalise ------------------------------------------------------------------------------
+
+
+def _own(table: Tensor, y: Tensor) -> Tensor:
+    return table.gather(1, y[:, None])[:, 0]
+
+
+def _normalise(table: Tensor, y: Tensor) -> Tensor:
+    return _own(table, y) / table.sum(1)
+
+
+def _normalise_all_first(table: Tensor, y: Tensor) -> Tensor:
+    return (table / table.sum(dim=1, keepdim=True))[torch.arange(len(y)), y]
+
+
+def _normalise_one_hot(table: Tensor, y: Tensor) -> Tensor:
+    e = torch.nn.functional.one_hot(y, table.shape[1])
+    return (e * table).sum(1) / table.sum(1)
+
+
+def _normalise_in_lists(table: Tensor, y: Tensor) -> list[float]:
+    return [row[k] / sum(row) for row, k in zip(table.tolist(), y.tolist(), strict=True)]
+
+
+_NORMALISE_MISTAKES: dict[str, Callable[..., Any]] = {
+    "not-normalised": _own,
+    "by-mean": lambda t, y: _own(t, y) / t.mean(1),
+    "by-max": lambda t, y: _own(t, y) / t.max(1).values,
+    "by-others": lambda t, y: _own(t, y) / (t.sum(1) - _own(t, y)),
+    "by-batch": lambda t, y: _own(t, y) / _own(t, y).sum(),
+    "by-table": lambda t, y: _own(t, y) / t.sum(),
+    "by-classes": lambda t, y: _own(t / t.sum(0), y),
+    "softmax": lambda t, y: _own(t.softmax(1), y),
+    "whole-table": lambda t, y: t / t.sum(1, keepdim=True),
+    "upside-down": lambda t, y: t.sum(1) / _own(t, y),
+}
+
+register(
+    Exercise(
+        name="03-normalise",
+        lesson=3,
+        difficulty=1,
+        task="Write normalise(table, y): the loss under the label, divided by the sum over all "
+        "labels, (N,).",
+        judge=judge_function(
+            _normalise,
+            [(losses.ce_table(z), y) for z, y in (example(6, 4), example(9, 10, seed=1))],
+            _NORMALISE_MISTAKES,
+        ),
+        hints={
+            "not-normalised": "this picks the loss under the label, and does not divide it yet.",
+            "by-mean": "you divided by the mean over labels; by the sum it adds to 1, by the mean "
+            "to K.",
+            "by-max": "you divided by the largest entry of the row; what adds to 1 is division by "
+            "the sum.",
+            "by-others": "the label's own loss belongs into the sum too.",
+            "by-batch": "you divided by the sum over the batch; each sample is divided by the sum "
+            "of its own row.",
+            "by-table": "you divided by the sum of the whole table; each sample is divided by the "
+            "sum of its own row.",
+            "by-classes": "the sum runs down the columns (over samples); sum over dim=1, the "
+            "labels.",
+            "softmax": "a softmax too many: the losses are divided by their sum as they are, "
+            "without exponentials.",
+            "whole-table": "this is the normalised table, (N, K); now pick the label's column for "
+            "each sample.",
+            "upside-down": "the fraction is upside down.",
+        },
+        general_hints=[
+            "Two numbers per row: the entry at the label, and the sum of the row.",
+            "table.gather(1, y[:, None]) picks one entry per row.",
+            "table.gather(1, y[:, None]).squeeze(1) / table.sum(1)",
+        ],
+        solution=(
+            "def normalise(table, y):\n"
+            "    return table.gather(1, y[:, None]).squeeze(1) / table.sum(1)"
+        ),
+        wrong_bank=[(fn, key) for key, fn in _NORMALISE_MISTAKES.items()],
+        right_bank=[_normalise, _normalise_all_first, _normalise_one_hot, _normalise_in_lists],
+    )
+)
+
+
+# --- 03-cheat ----------------------------------------------------------------------------------
+
+
+def _judge_cheat(answer: Any) -> str | None:
+    try:
+        p = torch.as_tensor(answer, dtype=torch.float64).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        raise AnswerError("ten numbers are needed") from None
+    if p.shape != (10,):
+        raise AnswerError(f"p must have shape (10,), got {tuple(p.shape)}")
+    if (p < 0).any() or abs(p.sum().item() - 1) > 1e-6:
+        return "not-p"
+    if p.argmax() == 0:
+        return "learned"
+    if (p == 0).any():
+        return "zero"
+    nce = (p[0].log() / p.log().sum()).item()
+    if nce < 0.02:
+        return None
+    return "spread" if p[1:].max() < 0.3 else "not-low"
+
+
+_TINY = [0.4, *[1e-12] * 8, 0.6 - 8e-12]
+
+register(
+    Exercise(
+        name="03-cheat",
+        lesson=3,
+        difficulty=2,
+        task="Give ten probabilities, label first, with NCE below 0.02 although another class is "
+        "the largest.",
+        judge=_judge_cheat,
+        hints={
+            "not-p": "these are not ten probabilities that add to 1.",
+            "learned": "here the label's class, the first, is the largest: the model is right. "
+            "Make it wrong.",
+            "zero": "an exact 0 makes a loss infinite; use a very small number, such as 1e-12.",
+            "spread": "the other nine classes share their probability too evenly, so that their "
+            "losses stay moderate. Give nearly all of it to one.",
+            "not-low": "the right idea, but NCE is still 0.02 or more: squeeze the unused classes "
+            "harder, or give the label a little more.",
+        },
+        general_hints=[
+            "NCE = P / (P + Q). P is fixed by p_y. What makes Q large?",
+            "Give the label 0.4, one other class nearly all the rest.",
+            "Eight classes at 1e-12 each add 8 · 27.6 to Q.",
+        ],
+        solution="p = [0.4] + [1e-12] * 8 + [0.6 - 8e-12]",
+        wrong_bank=[
+            ([0.4] + [0.1] * 9, "not-p"),
+            ([0.91] + [0.01] * 9, "learned"),
+            ([0.4, 0.6] + [0.0] * 8, "zero"),
+            ([0.1, 0.2] + [0.0875] * 8, "spread"),
+            ([0.3, 0.6] + [0.0125] * 8, "not-low"),
+        ],
+        right_bank=[
+            _TINY,
+            torch.tensor(_TINY),
+            tuple([0.45, 0.55 - 8e-9] + [1e-9] * 8),
+            torch.softmax(torch.tensor([0.0, 0.2] + [-40.0] * 8), 0),
+        ],
+    )
+)
+
+
+# --- 03-apl ------------------------------------------------------------------------------------
+
+
+def _apl(logits: Tensor, y: Tensor) -> Tensor:
+    return 2 * losses.nce(logits, y) + 3 * losses.mae(logits, y)
+
+
+def _apl_by_hand(logits: Tensor, y: Tensor) -> Tensor:
+    log_p = torch.log_softmax(logits, 1)
+    own = log_p[torch.arange(len(y)), y]
+    return 2 * own / log_p.sum(1) + 3 * (1 - own.exp())
+
+
+def _apl_from_table(logits: Tensor, y: Tensor) -> Tensor:
+    p = logits.softmax(1)
+    e = torch.nn.functional.one_hot(y, logits.shape[1])
+    mae = (e - p).abs().sum(1) / 2
+    return 2 * losses.normalized(losses.ce_table(logits), y) + 3 * mae
+
+
+def _apl_from_build(logits: Tensor, y: Tensor) -> Tensor:
+    return losses.build("nce+mae", reduction="none", alpha=2, beta=3)(logits, y)
+
+
+_APL_MISTAKES: dict[str, Callable[..., Any]] = {
+    "swapped": lambda z, y: 3 * losses.nce(z, y) + 2 * losses.mae(z, y),
+    "doubled": lambda z, y: 2 * losses.nce(z, y) + 6 * losses.mae(z, y),
+    "not-normalised": lambda z, y: 2 * losses.ce(z, y) + 3 * losses.mae(z, y),
+    "rce": lambda z, y: 2 * losses.nce(z, y) + 3 * losses.rce(z, y),
+    "active-only": lambda z, y: 2 * losses.nce(z, y),
+    "passive-only": lambda z, y: 3 * losses.mae(z, y),
+    "unweighted": lambda z, y: losses.nce(z, y) + losses.mae(z, y),
+    "softmax": lambda z, y: _apl(z.softmax(1), y),
+    "p-for-loss": lambda z, y: 2 * losses.nce(z, y) + 3 * (1 - losses.mae(z, y)),
+    "averaged": lambda z, y: _apl(z, y).mean(),
+}
+
+register(
+    Exercise(
+        name="03-apl",
+        lesson=3,
+        difficulty=2,
+        task="Write apl(logits, y): 2 NCE + 3 MAE per sample, MAE on the package's scale, 1 - p_y.",
+        judge=judge_loss(_apl, _APL_MISTAKES),
+        hints={
+            "swapped": "the weights are the wrong way round: alpha = 2 belongs to NCE.",
+            "doubled": "MAE is twice too large: here it is 1 - p_y, not 2 (1 - p_y).",
+            "not-normalised": "the active half is CE as it stands; it is to be normalised.",
+            "rce": "the passive half is RCE, 9.21 times too large for MAE.",
+            "active-only": "the passive half is missing.",
+            "passive-only": "the active half is missing.",
+            "unweighted": "both halves are right, but unweighted.",
+            "softmax": "a softmax too many: you gave probabilities to functions that want logits.",
+            "p-for-loss": "the passive half is p_y; it should be 1 - p_y, small when the model is "
+            "right.",
+            "averaged": "you averaged over the batch; give one value per sample, (N,).",
+        },
+        general_hints=[
+            "Both halves are in the package: losses.nce and losses.mae take (logits, y).",
+            "Weight each and add.",
+            "2 * losses.nce(logits, y) + 3 * losses.mae(logits, y)",
+        ],
+        solution=(
+            "def apl(logits, y):\n    return 2 * losses.nce(logits, y) + 3 * losses.mae(logits, y)"
+        ),
+        wrong_bank=[(fn, key) for key, fn in _APL_MISTAKES.items()],
+        right_bank=[_apl, _apl_by_hand, _apl_from_table, _apl_from_build],
+    )
+)
+
+
+# --- 03-factor ---------------------------------------------------------------------------------
+
+_A = -math.log(1e-4)
+_FACTOR_MISTAKES: dict[str, Callable[..., Any]] = {
+    "published": lambda K: 1 / 4 * (K - 1),
+    "base-ten": lambda K: 1 / (4 * (K - 1)),
+    "half-scale": lambda K: 1 / (K - 1),
+    "by-k": lambda K: 1 / (2 * K),
+    "rce": lambda K: _A / 2,
+    "kept-log": lambda K: _A / (2 * (K - 1)),
+    "normaliser": lambda K: 1 / (_A * (K - 1)),
+    "upside-down": lambda K: 2 * (K - 1),
+}
+
+register(
+    Exercise(
+        name="03-factor",
+        lesson=3,
+        difficulty=2,
+        task="Write nrce_factor(K): the number c in NRCE = c · MAE, with MAE = 2 (1 - p_y).",
+        judge=judge_function(
+            lambda K: 1 / (2 * (K - 1)), [(3,), (10,), (100,)], _FACTOR_MISTAKES, atol=1e-9
+        ),
+        hints={
+            "published": "this is the published code's expression, 1/4*(K-1): Python divides "
+            "first, so that it grows with K.",
+            "base-ten": "this is what the published code meant, with log 1e-4 taken as -4. "
+            "Whatever the log, it cancels.",
+            "half-scale": "that is against 1 - p_y; here MAE is 2 (1 - p_y).",
+            "by-k": "the sum over labels has K terms, but it adds to K - 1 times the constant, "
+            "not K.",
+            "rce": "this is RCE's own factor, before normalising.",
+            "kept-log": "the constant |log 1e-4| stands above and below the fraction: it cancels.",
+            "normaliser": "this is what RCE is multiplied by to normalise it; RCE itself still "
+            "has to be written in terms of MAE.",
+            "upside-down": "the fraction is upside down.",
+        },
+        general_hints=[
+            "RCE = a (1 - p_y). What does it add to over all K labels?",
+            "The sum is a (K - 1). Divide, and a is gone.",
+            "NRCE = (1 - p_y)/(K - 1), and 1 - p_y is half of MAE.",
+        ],
+        solution="def nrce_factor(K):\n    return 1 / (2 * (K - 1))",
+        wrong_bank=[(fn, key) for key, fn in _FACTOR_MISTAKES.items()],
+        right_bank=[
+            lambda K: 1 / (2 * (K - 1)),
+            lambda K: 0.5 / (K - 1),
+            lambda K: (_A / 2) / (_A * (K - 1)),
+            lambda K: torch.tensor(1.0) / (2 * K - 2),
+        ],
+    )
+)
+
+
+# --- 03-not-mae --------------------------------------------------------------------------------
+
+
+def _judge_not_mae(answer: Any) -> str | None:
+    if not callable(answer):
+        raise AnswerError("a function of (p, y) is needed")
+    generator = torch.Generator().manual_seed(0)
+    p = torch.randn(40, 6, generator=generator, dtype=torch.float64).softmax(1)
+    y = torch.arange(40) % 6
+    table = torch.stack([_values(answer, p, torch.full_like(y, k)) for k in range(6)], 1)
+    if table.std(1).max() < 1e-6 * table.abs().max():
+        return "constant"
+    sums = table.sum(1)
+    if (sums.max() - sums.min()).abs() > 1e-4 * sums.abs().max():
+        return "not-symmetric"
+    sure = torch.eye(6, dtype=torch.float64) * 0.9 + 0.1 / 6  # six confident predictions
+    right = _values(answer, sure, torch.arange(6))
+    wrong = _values(answer, sure, (torch.arange(6) + 1) % 6)
+    if not (right < wrong).all():
+        return "wrong-way"
+    value = table.flatten()
+    X = torch.stack([p.flatten(), torch.ones_like(value)], 1)
+    rest = value - X @ torch.linalg.lstsq(X, value[:, None]).solution[:, 0]
+    if rest.abs().max() < 1e-4 * value.abs().max():
+        return "still-mae"
+    nce = p.log() / p.log().sum(1, keepdim=True)
+    if torch.allclose(table, nce * (value.sum() / nce.sum()), rtol=1e-4):
+        return "nce"
+    return None
+
+
+def _values(answer: Callable[..., Any], p: Tensor, y: Tensor) -> Tensor:
+    try:
+        given = answer(p.clone(), y.clone())
+    except NotImplementedError:
+        raise NotAttempted from None
+    except Exception as error:
+        raise AnswerError(f"it raised {type(error).__name__}: {error}") from error
+    if blank(given):
+        raise NotAttempted
+    try:
+        values = torch.as_tensor(given, dtype=torch.float64).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        raise AnswerError("it must give numbers") from None
+    if values.shape != y.shape:
+        raise AnswerError(f"the result has shape {tuple(values.shape)}; it should be ({len(y)},)")
+    if not torch.isfinite(values).all():
+        raise AnswerError("the result has infinite or NaN values where it should not")
+    return values
+
+
+def _complement_of(g: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda p, y: 1 - _own(g(p), y) / g(p).sum(1)
+
+
+register(
+    Exercise(
+        name="03-not-mae",
+        lesson=3,
+        difficulty=3,
+        task="Write a loss(p, y) of probabilities p (N, K) that is symmetric, lower when the "
+        "model is right, and neither MAE nor NCE in disguise.",
+        judge=_judge_not_mae,
+        hints={
+            "constant": "this loss does not depend on the label at all.",
+            "not-symmetric": "the sum over labels differs between predictions. Divide by a sum "
+            "over labels.",
+            "wrong-way": "a confident right answer costs more than a confident wrong one: turn it "
+            "round, for instance 1 - ...",
+            "still-mae": "this is a straight line in p_y: MAE in disguise once more.",
+            "nce": "this is NCE, the active half. Normalise something other than -log p.",
+        },
+        general_hints=[
+            "Normalising makes anything symmetric: choose g(p_k) > 0 and divide by its sum over "
+            "the labels.",
+            "If g grows with p, then 1 - g(p_y) / sum_k g(p_k) falls as p_y grows.",
+            "With g(p) = p the sum is 1 and you are back at MAE. Try p squared.",
+        ],
+        solution=(
+            "def loss(p, y):\n"
+            "    g = p**2\n"
+            "    return 1 - g.gather(1, y[:, None]).squeeze(1) / g.sum(1)"
+        ),
+        wrong_bank=[
+            (lambda p, y: p.sum(1), "constant"),
+            (lambda p, y: -_own(p, y).log(), "not-symmetric"),
+            (lambda p, y: _own(p**2, y) / (p**2).sum(1), "wrong-way"),
+            (lambda p, y: 2 * (1 - _own(p, y)), "still-mae"),
+            (lambda p, y: _own(p.log(), y) / p.log().sum(1), "nce"),
+            (lambda p, y: 3 * _own(p.log(), y) / p.log().sum(1), "nce"),
+        ],
+        right_bank=[
+            _complement_of(lambda p: p**2),
+            _complement_of(torch.sqrt),
+            lambda p, y: losses.nnce(p.log(), y),
+            lambda p, y: losses.nfl(p.log(), y),
+            lambda p, y: _complement_of(lambda q: q**3)(p, y).tolist(),
+        ],
+    )
+)

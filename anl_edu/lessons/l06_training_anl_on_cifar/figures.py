@@ -1,0 +1,149 @@
+"""Hyper-parameters and how to choose them: sizes of weights, accuracy on noisy labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from torch import Tensor, nn
+
+from anl_edu.teach.figure import new_figure
+from anl_edu.teach.lines import lines
+from anl_edu.teach.style import PALETTE
+
+SMALL = 1e-3  # a weight below this is called "near zero"
+_SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon", "bowtie",
+            "triangle-down", "pentagon")  # fmt: skip
+
+
+def noisy_accuracy(clean: float, eta: float, K: int) -> float:
+    """Accuracy to expect on symmetrically noisy labels, of a model whose true one is `clean`.
+
+    The model's errors must not depend on the noise, as on images it was not trained on.
+    """
+    return (1 - eta) * clean + (1 - clean) * eta / (K - 1)
+
+
+def stays_ahead(ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]]) -> int | None:
+    """First epoch from which on the mean test accuracy of `ours` is above that of `theirs`.
+
+    Each is runs of epoch records, one run a seed. None if `ours` is not ahead at the end.
+    """
+    means = [
+        [fmean(run[e].test_accuracy for run in some) for e in range(min(map(len, some)))]
+        for some in (ours, theirs)
+    ]
+    first = None
+    for epoch, (a, b) in enumerate(zip(*means, strict=False), start=1):
+        first = (first or epoch) if a > b else None
+    return first
+
+
+def flat(model: nn.Module) -> Tensor:
+    """Sizes |theta| of all parameters of a model, in one (P,) tensor."""
+    return torch.cat([p.detach().flatten().abs().cpu() for p in model.parameters()])
+
+
+def weight_sizes(sizes: Mapping[str, Tensor]) -> go.Figure:
+    """Draw, for each network, the share of parameters smaller than a given size.
+
+    `sizes` maps a name to |theta| of all parameters, as `flat` gives them.
+    """
+    x = np.geomspace(1e-5, 1, 101)
+    shares = {
+        name: list(100 * np.searchsorted(np.sort(theta.numpy()), x) / len(theta))
+        for name, theta in sizes.items()
+    }
+    fig = lines(
+        list(x),
+        shares,
+        title="How large are the weights?",
+        x_title="size |θ|",
+        y_title="parameters smaller than this (%)",
+        question="Which line starts high: which network has many weights near zero?",
+        alt=f"Share of parameters below each size; marked: {SMALL:g}",
+    )
+    fig.add_vline(x=SMALL, line={"color": "#777777", "dash": "dot", "width": 1.5})
+    fig.add_annotation(
+        x=math.log10(SMALL), y=50, text="near zero: left of this line", showarrow=False,
+        xanchor="right", xshift=-5, font={"size": 12},
+    )  # fmt: skip
+    fig.update_xaxes(type="log", dtick=1, exponentformat="power")
+    return fig.update_yaxes(range=[-2, 102])
+
+
+def noisy_against_clean(
+    points: Mapping[str, tuple[float, float]], *, eta: float, K: int, n: int
+) -> go.Figure:
+    """Draw accuracy on held-out noisy labels against accuracy on the true labels of the same.
+
+    Parameters
+    ----------
+    points
+        Name to (true accuracy, noisy accuracy), both 0..1.
+    eta, K, n
+        Rate of symmetric noise, classes, and how many images were held out: for the line that
+        theory gives, and twice its standard error.
+    """
+    fig = new_figure(
+        "Held-out images: noisy labels against true ones",
+        question="Could you choose with the vertical axis alone?",
+        alt="Settings of higher true accuracy have higher accuracy on noisy labels, along a line",
+    )
+    fig.set_subplots(1, 2, subplot_titles=("all settings", "the upper end, enlarged"))
+    a = np.linspace(0, 1, 41)
+    q = np.array([noisy_accuracy(v, eta, K) for v in a])
+    band = 2 * np.sqrt(q * (1 - q) / n)
+    for col in (1, 2):
+        place = {"row": 1, "col": col, "showlegend": col == 1}
+        fig.add_scatter(
+            x=100 * np.concatenate([a, a[::-1]]),
+            y=100 * np.concatenate([q - band, (q + band)[::-1]]),
+            fill="toself",
+            fillcolor="rgba(120,120,120,0.18)",
+            line={"width": 0},
+            mode="lines",
+            name="± 2 standard errors",
+            hoverinfo="skip",
+            **place,
+        )
+        line = {"color": "#555555", "width": 2}
+        fig.add_scatter(x=100 * a, y=100 * q, mode="lines", line=line, name="theory", **place)
+        for i, (name, (true, noisy)) in enumerate(points.items()):
+            marker = {"color": PALETTE[i % len(PALETTE)], "symbol": _SYMBOLS[i % len(_SYMBOLS)]}
+            fig.add_scatter(
+                x=[100 * true],
+                y=[100 * noisy],
+                mode="markers",
+                name=name,
+                legendgroup=name,
+                marker={**marker, "size": 11},
+                **place,
+            )
+    top = 100 * noisy_accuracy(1.0, eta, K)
+    fig.update_xaxes(title_text="accuracy on the true labels (%)")
+    fig.update_yaxes(title_text="accuracy on the noisy labels (%)", col=1)
+    fig.update_xaxes(range=[0, 102], col=1).update_xaxes(range=[84, 100], col=2)
+    fig.update_yaxes(range=[0, math.ceil(top / 10) * 10 + 5], col=1)
+    fig.update_yaxes(range=[top - 11, top + 5], col=2)
+    return fig.update_layout(
+        height=560, margin={"t": 120}, legend={"orientation": "h", "x": 0, "y": -0.2}
+    )
+
+
+def _example_sizes() -> dict[str, Tensor]:
+    x = torch.linspace(0, 1, 500)
+    return {"with L1": 0.3 * x**6, "without": 0.3 * x}
+
+
+FIGURES = {
+    "weight_sizes": lambda: weight_sizes(_example_sizes()),
+    "noisy_against_clean": lambda: noisy_against_clean(
+        {"one": (0.9, 0.37), "two": (0.5, 0.24)}, eta=0.6, K=10, n=300
+    ),
+}

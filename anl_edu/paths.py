@@ -1,0 +1,42 @@
+"""Where this package lies: in a checkout of the project, or installed without one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def checkout() -> Path | None:
+    """Return the root of the checkout that this package is imported from, if it is from one."""
+    root = PACKAGE.parent
+    # An installed package lies in site-packages, where neither of the two is ours.
+    return root if (root / "pyproject.toml").is_file() and (root / "notebooks").is_dir() else None
+
+
+def user_cache() -> Path:
+    """Return the user's cache folder for this package, by the system's own convention."""
+    if os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif "XDG_CACHE_HOME" in os.environ:
+        base = Path(os.environ["XDG_CACHE_HOME"])
+    else:
+        mac = Path.home() / "Library" / "Caches"
+        base = mac if mac.is_dir() else Path.home() / ".cache"
+    return base / "anl-edu"
+
+
+def recorded_runs() -> Path:
+    """Return the folder of the collection's recorded runs: data/runs, or its packed copy."""
+    root = checkout()
+    return PACKAGE / "recorded" if root is None else root / "data" / "runs"
+
+
+def on_colab() -> bool:
+    """Tell whether this kernel belongs to Google Colab."""
+    try:
+        return importlib.util.find_spec("google.colab") is not None
+    except ModuleNotFoundError:  # no package named google at all
+        return False

@@ -1,0 +1,220 @@
+"""A run while it is made: one object that knows its model, data, device, arithmetic and commit."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from os import PathLike
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from anl_edu import __version__, noise, paths, training
+from anl_edu import data as data_module
+from anl_edu.data import ImageData
+from anl_edu.runs.spec import RunSpec
+from anl_edu.runs.store import Run
+from anl_edu.training import EpochRecord
+from anl_edu.training.loop import Trainer
+
+
+def noisy_data(data: str | ImageData, kind: str, rate: float, seed: int = 0) -> ImageData:
+    """Return a data set whose training labels have been made wrong: where data meets noise.
+
+    Parameters
+    ----------
+    data : str or ImageData
+        A name for `data.load`, or clean data.
+    kind : str
+        A name of `noise.KINDS`.
+    rate : float
+        Nominal rate in [0, 1]; without meaning for ``"none"`` and human labels.
+    seed : int
+        Seed of the draw. The stream is apart from the one that training uses.
+
+    Returns
+    -------
+    ImageData
+        With the wrong labels in ``y_train`` and the true ones in ``y_clean``.
+    """
+    clean = data_module.load(data) if isinstance(data, str) else data
+    if kind == "none":
+        return clean
+    # Training seeds its own generators with `seed`: the same number would tie the two draws.
+    generator = torch.Generator().manual_seed(seed + 1_000_003)
+    return clean.with_labels(noise.noisy_labels(kind, clean, rate, generator))
+
+
+def prepare(spec: RunSpec, data: ImageData | None = None) -> ImageData:
+    """Load (or take) the data of a run, cut it to the recipe's size and corrupt its labels.
+
+    Data that has been prepared for this run before is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        The data is noisy already, and not in the way that the run describes.
+    """
+    given = data_module.load(spec.dataset) if data is None else data
+    if given.name != spec.dataset:
+        raise ValueError(f"the run is on {spec.dataset}, the data given is {given.name}")
+    recipe = spec.recipe
+    wanted = (recipe.train_images, recipe.test_images)
+    # a part that is no larger than wanted stays whole
+    n_train, n_test = (
+        None if n is None or n >= len(x) else n
+        for n, x in zip(wanted, (given.x_train, given.x_test), strict=True)
+    )
+    ready = noisy_data(given.clean().subset(n_train, n_test), spec.noise, spec.rate, spec.seed)
+    if given.y_clean is None:
+        return ready
+    if len(ready.y_train) != len(given.y_train) or bool((ready.y_train != given.y_train).any()):
+        raise ValueError(
+            f"the labels given are noisy, and not as {spec.stem} describes: start from clean data, "
+            "or prepare them for this run"
+        )
+    return given
+
+
+class Live(Iterator[EpochRecord]):
+    """A run while it is made: iterate it for one `EpochRecord` an epoch. Made by `start`.
+
+    Attributes
+    ----------
+    spec : RunSpec
+    data : ImageData
+        What is trained on, with wrong and true labels.
+    model : Module
+    device : torch.device
+    dtype : torch.dtype
+        Of the forward pass.
+    commit : str
+        Of the code that runs.
+    records : list of EpochRecord
+        All epochs that have ended, those before a resume included.
+    """
+
+    def __init__(self, spec: RunSpec, data: ImageData, **options: Any) -> None:
+        self.spec, self.data = spec, data
+        self.commit = code_commit()
+        recipe = spec.recipe
+        self.model = recipe.build_model(data, seed=spec.seed)
+        trainer = Trainer(self.model, data, recipe.build_loss(), recipe, seed=spec.seed, **options)
+        self.device, self.dtype, self.records = trainer.where, trainer.dtype, trainer.records
+        self._epochs = trainer.epochs()
+
+    def __iter__(self) -> Live:
+        return self
+
+    def __next__(self) -> EpochRecord:
+        return next(self._epochs)
+
+    def close(self) -> None:
+        """End the run after the last finished epoch, and let its checkpoint go."""
+        self._epochs.close()
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Logits (N, K), float32 on the CPU, of uint8 images (N, C, H, W)."""
+        return training.predict(self.model, x, self.data.mean, self.data.std)
+
+    def finish(self) -> Run:
+        """Train the epochs that are left, and give the finished run."""
+        for _ in self:
+            pass
+        return self.run()
+
+    def run(self) -> Run:
+        """Return the run as far as it has come."""
+        if not self.records:
+            raise ValueError(f"run {self.spec.stem} has no records yet")
+        return Run(self.spec, self.describe(), tuple(self.records))
+
+    def describe(self) -> dict[str, Any]:
+        """Say on what, where and in which arithmetic the run is made, as it is, not as asked."""
+        seconds = [record.seconds for record in self.records]
+        return {
+            "data": self.data.source,
+            "images": self.data.fingerprint,
+            "realised_rate": round(self.data.wrong.double().mean().item(), 6),
+            "train_images": len(self.data.x_train),
+            "test_images": len(self.data.x_test),
+            "device": str(self.device),
+            "precision": str(self.dtype).removeprefix("torch."),
+            "processor": _processor(self.device),
+            "threads": torch.get_num_threads(),
+            "seconds_per_epoch": round(fmean(seconds), 3) if seconds else None,
+            "torch": torch.__version__,
+            "anl_edu": __version__,
+            "commit": self.commit,
+            "recipe": self.spec.recipe.as_dict(),
+            "recipe_digest": self.spec.digest,
+        }
+
+
+def start(
+    spec: RunSpec,
+    data: ImageData | None = None,
+    *,
+    device: str | torch.device | None = None,
+    compile: bool = False,
+    checkpoint: str | PathLike[str] | None = None,
+    track_gradients: bool = False,
+) -> Live:
+    """Start a run; nothing is trained before the first epoch is asked for.
+
+    Parameters
+    ----------
+    spec : RunSpec
+    data : ImageData, optional
+        Clean data to use instead of loading ``spec.dataset``, or data that `prepare` has made
+        ready for this run: it is looked at, not believed.
+    device, compile, checkpoint, track_gradients
+        As in `training.fit`.
+    """
+    return Live(
+        spec,
+        prepare(spec, data),
+        device=device,
+        compile=compile,
+        checkpoint=checkpoint,
+        track_gradients=track_gradients,
+    )
+
+
+def _processor(where: torch.device) -> str:
+    if where.type == "cuda":
+        return torch.cuda.get_device_name(where)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+@cache
+def code_commit() -> str:
+    """Return the commit of this package's code, with a ``+`` where files differ from it.
+
+    Looked up once a process, when a run starts: it may well outlive what is checked out.
+    """
+    root = paths.checkout()
+    if root is None or not (root / ".git").exists():
+        return "unknown"
+    try:
+        head = _git(root, "rev-parse", "--short=10", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--", "anl_edu")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return head + ("+" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    shown = subprocess.run(
+        ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=5, check=True
+    )
+    return shown.stdout.strip()

@@ -1,0 +1,271 @@
+"""What training records show: accuracy, memorising, last against best, and who sets the update.
+
+Every function takes `runs`: loss name to the runs of that loss, one a seed, each a sequence of
+epoch records (objects or dicts with the fields of ``train.EpochRecord``). One run alone may stand
+for a list of one. Thin lines are seeds, the thick line their mean. Shares are drawn as percent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from anl_edu.teach.figure import new_figure
+from anl_edu.teach.style import label_of, style_of
+
+Run = Sequence[Any]
+Runs = Mapping[str, "Run | Sequence[Run]"]
+
+
+def accuracy_curves(runs: Runs, *, title: str = "Accuracy on clean test images") -> go.Figure:
+    """Draw test accuracy by epoch, one thick line a loss."""
+    fig = new_figure(
+        title,
+        x="epoch",
+        y="test accuracy (%)",
+        question="Which loss keeps at the end what it had reached on the way?",
+        alt="Test accuracy by epoch for each loss",
+    )
+    return _curves(fig, runs, "test_accuracy")
+
+
+def memorised_curves(runs: Runs, *, title: str = "Wrong labels memorised") -> go.Figure:
+    """Draw the share of wrongly labelled training images predicted as their wrong label."""
+    fig = new_figure(
+        title,
+        x="epoch",
+        y="memorised (% of wrong labels)",
+        question="Of the wrong labels in the training set, how many does the model now repeat?",
+        alt="Share of the wrong training labels that the model repeats, by epoch, for each loss",
+    )
+    return _curves(fig, runs, "memorised")
+
+
+def gradient_shares(
+    runs: Runs, *, noise: float | None = None, title: str = "Who sets the update?"
+) -> go.Figure:
+    """Draw the share of the gradient norm that comes from wrongly labelled images.
+
+    `noise` is the realised share of wrong labels: a level line marks it, the share that wrong
+    labels would have if every image pulled equally.
+    """
+    fig = new_figure(
+        title,
+        x="epoch",
+        y="gradient from wrong labels (%)",
+        question="How much of the update do wrongly labelled images ask for?",
+        alt="Share of gradient norm from wrongly labelled images, by epoch, for each loss",
+    )
+    fig = _curves(fig, runs, "wrong_share")
+    if noise is not None:
+        fig.add_hline(
+            y=100 * noise,
+            line={"color": "#777777", "dash": "dot", "width": 1.5},
+            annotation={"text": f"wrong labels in the data: {100 * noise:.1f} %", "font_size": 12},
+            annotation_position="top right",
+        )
+    return fig
+
+
+def fit_curves(runs: Runs, *, title: str = "What is fitted: correct and wrong labels") -> go.Figure:
+    """Draw, one panel a loss, the fit to correct labels and the memorised share of wrong ones."""
+    fig = new_figure(
+        title,
+        question="Where does the lower line start to rise?",
+        alt="For each loss, the share of correct and of wrong training labels the model repeats",
+    )
+    names = list(runs)
+    fig.set_subplots(1, len(names), shared_yaxes=True, subplot_titles=[label_of(n) for n in names])
+    for column, name in enumerate(names, start=1):
+        for part, key in (("clean", "clean_accuracy"), ("wrong", "memorised")):
+            style = style_of(part)
+            x, y = _matrix(runs[name], key)
+            _seeds(fig, x, y, style.color, row=1, col=column)
+            fig.add_scatter(
+                x=x,
+                y=_mean(y),
+                name=label_of(part),
+                legendgroup=part,
+                showlegend=column == 1,
+                mode="lines",
+                line=style.line,
+                row=1,
+                col=column,
+            )
+    fig.update_xaxes(title_text="epoch")
+    fig.update_yaxes(range=[-2, 102])
+    fig.update_yaxes(title_text="training labels repeated (%)", col=1)
+    return fig.update_layout(
+        legend={"orientation": "h", "x": 0, "y": -0.25}, margin={"t": 110, "b": 80}
+    )
+
+
+def last_against_best(runs: Runs, *, title: str = "Last epoch against best epoch") -> go.Figure:
+    """Draw test accuracy at the last and at the best epoch: bars of means, a dot a seed.
+
+    The best epoch is picked by looking at the test set, so it is not a result one could have had.
+    """
+    fig = new_figure(
+        title,
+        y="test accuracy (%)",
+        question="How much is lost between the best epoch and the last?",
+        alt="Test accuracy at the last and at the best epoch, for each loss",
+    )
+    names = list(runs)
+    ends = {n: [100 * _values(r, "test_accuracy") for r in _as_runs(runs[n])] for n in names}
+    last = {n: [float(a[-1]) for a in ends[n]] for n in names}
+    best = {n: [float(np.nanmax(a)) for a in ends[n]] for n in names}
+    labels = [label_of(n) for n in names]
+    colors = [style_of(n).color for n in names]
+    for offset, (word, values) in enumerate((("best", best), ("last", last))):
+        fig.add_bar(
+            x=labels,
+            y=[float(np.mean(values[n])) for n in names],
+            name=f"{word} epoch",
+            offsetgroup=str(offset),
+            marker={
+                "color": colors,
+                "opacity": 0.45 if word == "best" else 1.0,
+                "pattern": {"shape": "/" if word == "best" else "", "fgcolor": "white"},
+                "line": {"color": "#222222", "width": 1},
+            },
+            error_y={
+                "color": "#888888",
+                "thickness": 2,
+                "array": [float(np.std(values[n])) for n in names],
+                "visible": any(len(values[n]) > 1 for n in names),
+            },
+        )
+        fig.add_scatter(  # a bar's own text would lie under its error bar
+            x=labels,
+            y=[float(np.mean(values[n]) + np.std(values[n])) for n in names],
+            text=[f"{float(np.mean(values[n])):.1f}" for n in names],
+            mode="text",
+            textposition="top center",
+            offsetgroup=str(offset),
+            showlegend=False,
+            hoverinfo="skip",
+        )
+    fig.update_yaxes(range=[0, 109])
+    return fig.update_layout(barmode="group", scattermode="group")
+
+
+def accuracy_by_rate(
+    rates: Sequence[float], accuracy: Mapping[str, Sequence[float]], *, title: str
+) -> go.Figure:
+    """Draw accuracy (0..1) against the noise rate, one line a loss."""
+    fig = new_figure(
+        title,
+        x="nominal rate of symmetric noise",
+        y="test accuracy (%)",
+        question="From which rate on is a robust loss ahead of CE?",
+        alt="Test accuracy falls with the noise rate, for some losses faster than for others",
+    )
+    for name, values in accuracy.items():
+        style = style_of(name)
+        fig.add_scatter(
+            x=list(rates),
+            y=[100 * v for v in values],
+            name=label_of(name),
+            mode="lines+markers",
+            line=style.line,
+            marker={**style.marker, "size": 9},
+        )
+    return fig.update_yaxes(rangemode="tozero")
+
+
+def _curves(fig: go.Figure, runs: Runs, key: str) -> go.Figure:
+    for name, some in runs.items():
+        style = style_of(name)
+        x, y = _matrix(some, key)
+        _seeds(fig, x, y, style.color)
+        few = max(1, x.size // 8)
+        fig.add_scatter(
+            x=x,
+            y=_mean(y),
+            name=label_of(name),
+            mode="lines+markers" if x.size else "lines",
+            line=style.line,
+            marker=style.marker | {"maxdisplayed": max(2, x.size // few)},
+        )
+    return fig.update_yaxes(range=[-2, 102])
+
+
+def _seeds(fig: go.Figure, x: np.ndarray, y: np.ndarray, color: str, **place: int) -> None:
+    for row in y if len(y) > 1 else ():
+        fig.add_scatter(
+            x=x,
+            y=row,
+            mode="lines",
+            line={"color": color, "width": 1},
+            opacity=0.35,
+            showlegend=False,
+            hoverinfo="skip",
+            **place,
+        )
+
+
+def _as_runs(some: Any) -> list[Run]:
+    """Return a list of runs, also when given one run (a sequence of records) alone."""
+    runs = list(some)
+    if not runs:
+        return [[]]
+    return [runs] if isinstance(runs[0], Mapping) or hasattr(runs[0], "epoch") else runs
+
+
+def _values(run: Run, key: str) -> np.ndarray:
+    """Return one field of every record as float64; a missing value is NaN."""
+    found = [r.get(key) if isinstance(r, Mapping) else getattr(r, key) for r in run]
+    return np.array([np.nan if v is None else v for v in found], dtype=float)
+
+
+def _matrix(some: Any, key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return epochs (E,) and percentages (S, E), for the epochs that all S runs have."""
+    runs = _as_runs(some)
+    count = min(map(len, runs))
+    y = np.stack([100 * _values(run, key)[:count] for run in runs])  # (S, E)
+    return _values(runs[0], "epoch")[:count], y
+
+
+def _mean(y: np.ndarray) -> np.ndarray:
+    return y.mean(axis=0)
+
+
+def example_runs(epochs: int = 30) -> dict[str, list[list[SimpleNamespace]]]:
+    """Return made-up records in the form of real ones, two seeds a loss, to try a drawing on."""
+    out: dict[str, list[list[SimpleNamespace]]] = {}
+    for name, peak, fall in (("ce", 0.9, 0.02), ("anl-ce", 0.88, 0.0)):
+        out[name] = [
+            [
+                SimpleNamespace(
+                    epoch=e,
+                    epochs=epochs,
+                    train_loss=2.3 * math.exp(-e / 10),
+                    test_accuracy=peak * (1 - math.exp(-e / (3 + seed))) - fall * e / 3,
+                    clean_accuracy=1 - math.exp(-e / 5),
+                    memorised=fall * e,
+                    wrong_share=0.6 - fall * e / 10,
+                    seconds=0.1,
+                )
+                for e in range(1, epochs + 1)
+            ]
+            for seed in range(2)
+        ]
+    return out
+
+
+FIGURES = {
+    "accuracy_curves": lambda: accuracy_curves(example_runs()),
+    "memorised_curves": lambda: memorised_curves(example_runs()),
+    "gradient_shares": lambda: gradient_shares(example_runs(), noise=0.6),
+    "fit_curves": lambda: fit_curves(example_runs()),
+    "accuracy_by_rate": lambda: accuracy_by_rate(
+        [0, 0.4, 0.8], {"ce": [0.9, 0.6, 0.2], "anl-ce": [0.88, 0.8, 0.6]}, title="By rate"
+    ),
+    "last_against_best": lambda: last_against_best(example_runs()),
+}

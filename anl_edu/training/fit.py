@@ -1,0 +1,148 @@
+"""Train a model on noisy labels: `fit` yields one record an epoch.
+
+The fast path keeps the method's meaning (no label smoothing, no other optimiser, no sample
+selection): the data set lives on the device as uint8, batches are cropped, flipped and normalised
+there, tensors are channels-last, the forward pass runs in the recipe's precision and the loss in
+float32, L1 and clipping are fused over all parameters, and nothing is read back
+from the device inside an epoch.
+
+All chance comes from ``(seed, epoch)``, so an epoch can be repeated without the ones before it:
+that is what makes resuming exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from os import PathLike
+
+import torch
+from torch import Tensor, nn
+
+from anl_edu.data import ImageData
+from anl_edu.recipes import Recipe
+from anl_edu.training import checkpoint as checkpoints
+from anl_edu.training import devices
+from anl_edu.training.augment import Normalise
+from anl_edu.training.loop import EVALUATION_BATCH, Objective, Trainer, forward_in
+from anl_edu.training.record import EpochRecord
+
+
+def fit(
+    model: nn.Module,
+    data: ImageData,
+    loss: Objective,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    compile: bool = False,
+    checkpoint: str | PathLike[str] | None = None,
+    track_gradients: bool = False,
+) -> Iterator[EpochRecord]:
+    """Train ``model`` and yield an `EpochRecord` after each epoch.
+
+    Stop early by leaving the loop (or ``close()`` on the iterator): the model then holds the
+    weights of the last epoch yielded. An exception or a keyboard interrupt inside an epoch
+    undoes that epoch, so model, records and checkpoint always agree.
+
+    Parameters
+    ----------
+    model
+        Takes normalised images ``(B, C, H, W)``, gives logits ``(B, K)``. Moved to the device.
+        State that is not in its ``state_dict`` is not restored after an interrupt or a resume.
+    data
+        Images as uint8, with the (perhaps wrong) labels to learn from.
+    loss
+        Mean loss of float32 logits ``(B, K)`` and labels ``(B,)``, e.g. ``recipe.build_loss()``.
+    recipe
+        Optimiser, schedule, penalties, augmentation and precision.
+    seed
+        Decides order and augmentation, and whatever the model itself draws. The initial
+        weights are the caller's: ``recipe.build_model(data, seed=seed)``.
+    device
+        See `anl_edu.training.device`.
+    compile
+        Compile the training step's model. Costs a minute at the start: for long runs on a GPU.
+    checkpoint
+        A file written at every epoch's end. If it exists, the run resumes after its last epoch
+        and yields only the epochs still to come (`load_records` gives the earlier ones); on a
+        CPU the weights end up bit for bit those of an uninterrupted run. The file belongs to this
+        run alone until it has ended or the iterator is closed.
+    track_gradients
+        Fill ``wrong_share``, from the per-sample gradients at the logits; the loss must be one
+        of `anl_edu.losses`.
+
+    Raises
+    ------
+    ValueError
+        At the call, before any training: labels of another shape or outside 0..K-1, an empty
+        training set, a model with another number of logits, an unknown device, or a checkpoint
+        that is damaged or belongs to another recipe, loss, model, seed or data set.
+    TypeError
+        Images that are not uint8, or, with a checkpoint, a loss that cannot be told from others.
+    BlockingIOError
+        Another run owns the checkpoint.
+
+    Warns
+    -----
+    RuntimeWarning
+        The training loss of an epoch is NaN or infinite.
+    """
+    return Trainer(
+        model, data, loss, recipe, seed, device, compile, checkpoint, track_gradients
+    ).epochs()
+
+
+def load_records(checkpoint: str | PathLike[str]) -> list[EpochRecord]:
+    """Read the records of the epochs that a checkpoint has behind it."""
+    return [EpochRecord.from_dict(record) for record in checkpoints.load(checkpoint)["records"]]
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module,
+    x: Tensor,
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    device: str | torch.device | None = None,
+    precision: str = "float32",
+) -> Tensor:
+    """Logits ``(N, K)``, float32 on the CPU, of uint8 images ``(N, C, H, W)``, in eval mode.
+
+    Computed where the model lies, unless a ``device`` is named: the model then moves there.
+    """
+    if device is None:
+        where = next((p.device for p in model.parameters()), torch.device("cpu"))
+    else:
+        where = devices.device(device)
+        model.to(where)
+    was_training = model.training
+    model.eval()
+    forward = forward_in(model, devices.precision(precision, where), where)
+    normalise = Normalise(mean, std, where)
+    try:
+        parts = [forward(normalise(part.to(where))).cpu() for part in x.split(EVALUATION_BATCH)]
+    finally:
+        model.train(was_training)
+    return torch.cat(parts)
+
+
+def evaluate(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    device: str | torch.device | None = None,
+    precision: str = "float32",
+) -> float:
+    """Accuracy (0..1) on uint8 images ``(N, C, H, W)`` with labels ``(N,)``; NaN when empty."""
+    if y.shape != x.shape[:1]:
+        raise ValueError(f"y must be ({len(x)},) for {len(x)} images, got {tuple(y.shape)}")
+    if len(y) == 0:
+        return math.nan
+    logits = predict(model, x, mean, std, device=device, precision=precision)
+    return (logits.argmax(1) == y.cpu()).double().mean().item()

@@ -1,0 +1,363 @@
+"""The machinery behind `anl_edu.training.fit`: batches, steps, records and what a resume needs."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from anl_edu import atomic, gradients, losses
+from anl_edu.data import ImageData
+from anl_edu.recipes import Recipe
+from anl_edu.training import checkpoint as checkpoints
+from anl_edu.training import devices
+from anl_edu.training.augment import Augment, Normalise
+from anl_edu.training.identity import digest, identify
+from anl_edu.training.record import EpochRecord
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+EVALUATION_BATCH = 500  # images; larger ones leave the CPU's cache
+
+
+class Trainer:
+    """The state of one run. See `anl_edu.training.fit`, whose arguments it takes."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: ImageData,
+        loss: Objective,
+        recipe: Recipe,
+        seed: int = 0,
+        device: str | torch.device | None = None,
+        compile: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
+        track_gradients: bool = False,
+    ) -> None:
+        _check_data(data)
+        if track_gradients and not isinstance(loss, losses.Loss):
+            raise TypeError(f"track_gradients needs a loss of anl_edu.losses; got {loss!r}")
+        self.recipe, self.seed, self.loss = recipe, seed, loss
+        self.where = devices.device(device)
+        self.dtype = devices.precision(recipe.precision, self.where)
+        self.track_gradients = track_gradients
+        self.model = model.to(self.where)
+        _channels_last(self.model)
+        compiled: nn.Module = torch.compile(model) if compile else model  # type: ignore[assignment]
+        self.forward = forward_in(compiled, self.dtype, self.where)
+        self.evaluate = forward_in(model, self.dtype, self.where)
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        # float16's gradients underflow unless the loss is scaled up; bfloat16's do not
+        scaled = self.dtype == torch.float16
+        self.scaler = torch.amp.GradScaler(self.where.type, enabled=scaled)
+        self.optimizer = torch.optim.SGD(
+            self.parameters,
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay,
+            foreach=not scaled,
+            fused=scaled,  # it skips an overflow on the device; the others would ask every step
+        )
+        if scaled and recipe.momentum:  # its first step may be one that is skipped
+            for p in self.parameters:
+                self.optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
+        self.augment = Augment(recipe.augment)
+        self.normalise = Normalise(data.mean, data.std, self.where)
+        plain = Augment(())
+        x_train = data.x_train.to(self.where)
+        self.x_train = self.augment.prepare(x_train)  # (N, H + 2p, W + 2p, C) uint8
+        self.y_train = data.y_train.to(self.where)  # (N,)
+        self.x_test = plain.prepare(data.x_test.to(self.where))
+        self.y_test = data.y_test.to(self.where)
+        self.probe = self._choose_probe(data)
+        self.x_probe = plain.prepare(x_train[self.probe] if self.probe is not None else x_train)
+        y_clean = self.y_train if data.y_clean is None else data.y_clean.to(self.where)
+        self.y_probe, self.y_probe_clean = self.y_train, y_clean
+        if self.probe is not None:
+            self.y_probe, self.y_probe_clean = self.y_train[self.probe], y_clean[self.probe]
+        self.records: list[EpochRecord] = []
+        self._check_model(data.num_classes)
+        self.draws = _may_draw(model)
+        self.path = None if checkpoint is None else Path(checkpoint)
+        self.identity: dict[str, str] = {}
+        self._held = contextlib.ExitStack()
+        if self.path is not None:
+            self.identity = self._identify(data)
+            self._held.enter_context(atomic.owning(self.path, "checkpoint"))
+            try:
+                if self.path.exists():
+                    self._resume(self.path)
+            except BaseException:
+                self._held.close()
+                raise
+
+    def epochs(self) -> Generator[EpochRecord, None, None]:
+        with self._held:  # the checkpoint is this run's until it ends or is closed
+            for epoch in range(len(self.records) + 1, self.recipe.epochs + 1):
+                before = self._state()
+                try:
+                    record = self._epoch(epoch)
+                    self.records.append(record)
+                    if self.path is not None:
+                        self._save(self.path)
+                except BaseException:
+                    del self.records[epoch - 1 :]
+                    self._restore(before)
+                    raise
+                if not math.isfinite(record.train_loss):
+                    warnings.warn(
+                        f"the training loss of epoch {epoch} is {record.train_loss}: the run has "
+                        "diverged, and what follows means nothing (a lower rate, or clipping?)",
+                        RuntimeWarning,
+                        stacklevel=2,
+                    )
+                yield record
+
+    # --- one epoch ---------------------------------------------------------------------
+
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield normalised images ``(B, C, H, W)`` and labels ``(B,)`` of one epoch."""
+        n = len(self.y_train)
+        generator = torch.Generator().manual_seed(mix(self.seed, epoch))
+        order = torch.randperm(n, generator=generator).to(self.where)
+        draws = self.augment.draw(n, generator).to(self.where)
+        for batch in order.split(self.recipe.batch_size):
+            if len(batch) == 1 < self.recipe.batch_size and n > 1:
+                continue  # batch norm has no variance of one image; it comes next epoch
+            x = self.normalise(self.augment(self.x_train, batch, draws.select(batch)))
+            yield x, self.y_train[batch]
+
+    def _epoch(self, epoch: int) -> EpochRecord:
+        start = time.perf_counter()
+        lr = self.recipe.lr_at(epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        total = torch.zeros((), device=self.where)
+        seen: Tensor | int = 0
+        # the framework's own generators too, for a model with dropout, and given back afterwards;
+        # for other models they are not touched: a reader may be drawing in another cell meanwhile
+        cuda = [self.where] if self.where.type == "cuda" else []
+        with torch.random.fork_rng(devices=cuda, enabled=self.draws):
+            if self.draws:
+                torch.manual_seed(mix(self.seed, epoch))
+            self.model.train()
+            for x, y in self.batches(epoch):
+                loss, size = self.step(x, y), len(y)
+                if self.scaler.is_enabled():
+                    seen = seen + size * loss.isfinite()
+                    loss = loss.nan_to_num(0.0, 0.0, 0.0)
+                else:
+                    seen += size
+                total += loss * size
+            self.model.eval()
+            return self._record(epoch, lr, total / seen, start)
+
+    def step(self, x: Tensor, y: Tensor) -> Tensor:
+        """Update on one batch; give the loss, detached and still on the device."""
+        recipe = self.recipe
+        logits = self.forward(x)  # (B, K) float32
+        loss = objective = self.loss(logits, y)
+        if recipe.entropy:
+            objective = loss + recipe.entropy * losses.entropy_regularizer(logits)
+        self.scaler.scale(objective).backward()
+        self.scaler.unscale_(self.optimizer)
+        apply_l1_and_clip(self.parameters, recipe.l1, recipe.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.detach()
+
+    @torch.no_grad()
+    def _record(self, epoch: int, lr: float, loss: Tensor, start: float) -> EpochRecord:
+        test = self._logits(self.x_test).argmax(1) == self.y_test
+        logits = self._logits(self.x_probe)
+        predicted, wrong = logits.argmax(1), self.y_probe != self.y_probe_clean
+        parts = (
+            test,
+            (predicted == self.y_probe)[~wrong],
+            (predicted == self.y_probe_clean)[wrong],
+            (predicted == self.y_probe)[wrong],
+        )
+        # float32, as MPS has no float64: counts are exact in it up to 2**24
+        train_loss, *counts = torch.stack([loss, *(part.float().sum() for part in parts)]).tolist()
+        accuracy, clean, true, memorised = (
+            count / len(part) if len(part) else math.nan
+            for count, part in zip(counts, parts, strict=True)
+        )
+        share = None
+        if self.track_gradients:
+            norms = gradients.per_sample_logit_norms(self.loss, logits, self.y_probe)
+            share = float(gradients.shares(norms, wrong).wrong)
+        best = max([accuracy, *(r.best_accuracy for r in self.records[-1:])])
+        seconds = time.perf_counter() - start
+        return EpochRecord(
+            epoch, self.recipe.epochs, train_loss, lr, accuracy, best, clean, true, memorised,
+            share, seconds,
+        )  # fmt: skip
+
+    def _logits(self, prepared: Tensor) -> Tensor:
+        parts = prepared.split(EVALUATION_BATCH)
+        images = (self.normalise(part.permute(0, 3, 1, 2)) for part in parts)
+        return torch.cat([self.evaluate(x) for x in images])
+
+    # --- checks, checkpoints -----------------------------------------------------------
+
+    def _choose_probe(self, data: ImageData) -> Tensor | None:
+        """Which training images are predicted at each epoch's end; None for all of them."""
+        wanted, n = self.recipe.train_eval, len(data.y_train)
+        if wanted is None or wanted >= n:
+            return None
+        generator = torch.Generator().manual_seed(0)  # the same images for every loss and seed
+        return torch.randperm(n, generator=generator)[:wanted].sort().values.to(self.where)
+
+    @torch.no_grad()
+    def _check_model(self, num_classes: int) -> None:
+        self.model.eval()
+        got = self.evaluate(self.normalise(self.x_probe[:1].permute(0, 3, 1, 2))).shape
+        if tuple(got) != (1, num_classes):
+            raise ValueError(
+                f"the data has {num_classes} classes: the model must give logits "
+                f"(1, {num_classes}) for one image; got {tuple(got)}"
+            )
+
+    def _identify(self, data: ImageData) -> dict[str, str]:
+        # the recipe's name of the precision may stand for another arithmetic on another device
+        recipe = {k: v for k, v in vars(self.recipe).items() if k != "precision"}
+        return {
+            **{f"recipe's {name}": repr(value) for name, value in recipe.items()},
+            "loss": identify(self.loss),
+            "seed": str(self.seed),
+            "training data": digest(data.x_train, data.y_train, data.y_clean),
+            "test data": digest(data.x_test, data.y_test),
+            "model": identify(self.model),
+            "precision": str(self.dtype),
+        }
+
+    def _state(self) -> dict[str, Any]:
+        """Everything an epoch changes, copied."""
+        return _copy(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "scaler": self.scaler.state_dict(),
+            }
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.model.eval()
+
+    def _save(self, path: Path) -> None:
+        records = [record.as_dict() for record in self.records]
+        checkpoints.save(path, {**self._state(), "records": records, "identity": self.identity})
+
+    def _resume(self, path: Path) -> None:
+        state = checkpoints.load(path)
+        checkpoints.require_same(path, self.identity, state["identity"])
+        self._restore(state)
+        self.records = [EpochRecord.from_dict(record) for record in state["records"]]
+
+
+@torch.no_grad()
+def apply_l1_and_clip(parameters: Sequence[Tensor], l1: float, clip_norm: float | None) -> None:
+    """Add the gradient of ``l1 * sum|theta|`` to ``.grad``, then clip the joint norm.
+
+    The same as adding the penalty to the loss before ``backward`` (its gradient is the sign,
+    0 at 0), without building a graph over every parameter. In the authors' code, too, the norm is
+    clipped after the penalty has joined.
+    """
+    given = [p for p in parameters if p.grad is not None]
+    if not given:
+        return
+    if l1:
+        grads = [p.grad for p in given if p.grad is not None]
+        torch._foreach_add_(grads, torch._foreach_sign(given), alpha=l1)
+    if clip_norm is not None:
+        nn.utils.clip_grad_norm_(given, clip_norm)
+
+
+def forward_in(
+    model: nn.Module, dtype: torch.dtype, where: torch.device
+) -> Callable[[Tensor], Tensor]:
+    """Put the model under autocast, with logits in float32 whatever the precision."""
+
+    def forward(x: Tensor) -> Tensor:
+        if dtype == torch.float32:
+            return model(x)
+        with torch.autocast(where.type, dtype):
+            logits = model(x)
+        return logits.float()
+
+    return forward
+
+
+def _channels_last(model: nn.Module) -> None:
+    for p in model.parameters():
+        if p.ndim == 4:
+            p.data = p.data.contiguous(memory_format=torch.channels_last)
+
+
+def _check_data(data: ImageData) -> None:
+    parts = [("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)]
+    for part, x, y in parts:
+        if x.dtype != torch.uint8 or x.ndim != 4:
+            raise TypeError(
+                f"x_{part} must be uint8 images (N, C, H, W), got {tuple(x.shape)} of {x.dtype}; "
+                "they are normalised in training"
+            )
+        _check_labels(f"y_{part}", y, len(x), data.num_classes)
+    if data.y_clean is not None:
+        _check_labels("y_clean", data.y_clean, len(data.x_train), data.num_classes)
+    if data.x_train.shape[1:] != data.x_test.shape[1:]:
+        shapes = (tuple(data.x_train.shape[1:]), tuple(data.x_test.shape[1:]))
+        raise ValueError(f"training images are {shapes[0]} and test images {shapes[1]}")
+    if len(data.y_train) == 0:
+        raise ValueError("the training set is empty")
+
+
+def _check_labels(name: str, y: Tensor, n: int, num_classes: int) -> None:
+    if y.dtype != torch.int64 or y.shape != (n,):
+        raise ValueError(f"{name} must be ({n},) int64, got {tuple(y.shape)} of {y.dtype}")
+    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < num_classes:
+        found = f"{int(y.min())}..{int(y.max())}"
+        raise ValueError(f"{name} must lie in 0..{num_classes - 1}; found {found}")
+
+
+def _may_draw(model: nn.Module) -> bool:
+    """Whether the model may ask the framework's generators for numbers, as dropout does."""
+    return any(
+        not type(m).__module__.startswith(("torch.nn.modules.", "anl_edu.models"))
+        or "drop" in type(m).__name__.lower()
+        or isinstance(m, nn.RReLU | nn.FractionalMaxPool2d | nn.FractionalMaxPool3d)
+        for m in model.modules()
+    )
+
+
+def mix(seed: int, epoch: int) -> int:
+    """One 63-bit seed of a run's seed and an epoch, so that neighbours share nothing."""
+    x = (seed * 0x9E3779B97F4A7C15 + epoch * 0xD1342543DE82EF95 + 1) & (2**64 - 1)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = ((x ^ (x >> shift)) * factor) & (2**64 - 1)
+    return (x ^ (x >> 31)) >> 1
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copy(item) for item in value]
+    return value

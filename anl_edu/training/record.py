@@ -1,0 +1,39 @@
+"""What one epoch did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch did. Accuracies and shares are fractions in 0..1, NaN for an empty part.
+
+    The parts of the training set are predicted without augmentation at the epoch's end. In
+    float16 ``train_loss`` is the mean over the batches whose loss is finite: a step that overflows
+    is skipped and the scale lowered.
+    """
+
+    epoch: int  # 1-based
+    epochs: int
+    train_loss: float  # mean of the loss itself over the epoch, without penalties
+    lr: float
+    test_accuracy: float
+    best_accuracy: float  # highest test accuracy so far: needs clean test labels, so no method
+    clean_accuracy: float  # on rightly labelled training images
+    wrong_accuracy: float  # on wrongly labelled ones, against their true label
+    memorised: float  # share of wrongly labelled ones predicted as their wrong label
+    wrong_share: float | None  # share of the logit-gradient norm that wrong labels contribute
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as recorded runs and checkpoints store them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> EpochRecord:
+        """Make a record of stored values; a column that is not stored is NaN, others are left."""
+        return cls(**{f.name: values.get(f.name, math.nan) for f in fields(cls)})

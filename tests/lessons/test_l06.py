@@ -1,0 +1,77 @@
+"""What lesson 06 computes is right: noisy accuracy, who leads when, weights, the same run."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from anl_edu import noise, recipes, runs
+from anl_edu import training as train
+from anl_edu.lessons.l06_training_anl_on_cifar import figures as hyper
+
+
+@pytest.mark.parametrize(("eta", "K"), [(0.2, 4), (0.6, 10), (0.8, 100)])
+def test_noisy_accuracy_is_what_a_draw_gives(eta: float, K: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    true = torch.randint(K, (200_000,), generator=generator)
+    said = torch.where(
+        torch.rand(len(true), generator=generator) < 0.7,
+        true,
+        (true + torch.randint(1, K, true.shape, generator=generator)) % K,
+    )
+    noisy = noise.corrupt(true, noise.symmetric(K, eta), "independent", generator)
+    a, q = ((said == y).double().mean().item() for y in (true, noisy))
+    assert q == pytest.approx(hyper.noisy_accuracy(a, eta, K), abs=0.005)
+
+
+def test_stays_ahead_is_the_epoch_of_the_last_overtaking() -> None:
+    def run(*values: float) -> list[SimpleNamespace]:
+        return [SimpleNamespace(test_accuracy=v) for v in values]
+
+    ours, theirs = [run(1, 5, 1, 6, 7)], [run(2, 2, 2, 2, 2)]
+    assert hyper.stays_ahead(ours, theirs) == 4
+    assert hyper.stays_ahead(theirs, ours) is None
+    assert hyper.stays_ahead(ours, [run(0, 0, 0, 0, 0)]) == 1
+    # the mean over seeds decides
+    assert hyper.stays_ahead([run(0, 0), run(9, 9)], [run(4, 4)]) == 1
+
+
+def test_weights_are_counted_over_every_parameter() -> None:
+    model = nn.Linear(3, 2)
+    with torch.no_grad():
+        model.weight.fill_(-0.5)
+        model.bias.fill_(1e-4)
+    sizes = hyper.flat(model)
+    assert sizes.tolist() == pytest.approx([0.5] * 6 + [1e-4] * 2)
+    line = hyper.weight_sizes({"a": sizes}).data[0]
+    at = dict(zip(line.x, line.y, strict=True))
+    assert at[min(at, key=lambda v: abs(v - hyper.SMALL))] == 25
+    assert line.y[-1] == 100
+
+
+def test_the_line_drawn_is_the_theory() -> None:
+    fig = hyper.noisy_against_clean({"one": (0.8, 0.35)}, eta=0.6, K=10, n=100)
+    theory = next(trace for trace in fig.data if trace.name == "theory")
+    assert theory.y[-1] == pytest.approx(40)
+    assert theory.y[0] == pytest.approx(100 * 0.6 / 9)
+
+
+def test_scaling_loss_penalty_clipping_and_rate_together_changes_nothing() -> None:
+    spec = runs.RunSpec("digits", "anl-ce", changes={"epochs": 1, "train_images": 300})
+    ready = runs.prepare(spec)
+    weights = []
+    for scale in (1, 5):
+        recipe = recipes.get(
+            "digits",
+            "anl-ce",
+            epochs=1,
+            loss_parameters={"alpha": scale, "beta": scale},
+            l1=1e-5 * scale,
+            clip_norm=0.02 * scale,  # low enough to clip
+            lr=0.25 / scale,
+        )
+        model = recipe.build_model(ready, seed=0)
+        list(train.fit(model, ready, recipe.build_loss(), recipe, device="cpu"))
+        weights.append(nn.utils.parameters_to_vector(model.parameters()).detach())
+    assert torch.allclose(*weights, rtol=1e-3, atol=1e-5)

@@ -1,0 +1,258 @@
+"""Explorers: every registered one at every control's ends, and what happens when drawing fails.
+
+A new ``anl_edu/explore/<topic>.py`` is covered by adding its makers to its ``EXPLORERS``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import pkgutil
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import IPython.display
+import ipywidgets as widgets
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from anl_edu import teach as explore
+from anl_edu.teach import (
+    Explorer,
+    alt_text,
+    canvas,
+    choice,
+    log_slider,
+    new_figure,
+    slider,
+    style_of,
+    toggle,
+)
+from anl_edu.teach import figure as core
+
+MAKERS = [
+    pytest.param(make, id=f"{m.name}-{name}")
+    for m in pkgutil.iter_modules(explore.__path__)
+    for name, make in getattr(
+        importlib.import_module(f"anl_edu.explore.{m.name}"), "EXPLORERS", {}
+    ).items()
+]
+
+
+def power(exponent: float, loss: str = "ce", fail: bool = False) -> go.Figure:
+    """A curve; it fails when asked to."""
+    if fail:
+        raise ZeroDivisionError("planted <b>here</b>")
+    fig = new_figure("Power", "x", "y", alt="A power")
+    x = np.linspace(0, 1, 11)
+    return fig.add_scatter(x=x, y=x**exponent, name=loss, line=style_of(loss).line)
+
+
+def made() -> Explorer:
+    """An explorer with one control of three kinds."""
+    controls = {
+        "exponent": slider("exponent", 0.0, 4.0, 0.1, 1.0),
+        "loss": choice("which loss", {"CE": "ce", "MAE": "mae"}, "ce"),
+        "fail": toggle("fail"),
+    }
+    return Explorer(power, controls, "Powers & more")
+
+
+def test_the_figure_follows_the_state() -> None:
+    explorer = made()
+    assert explorer.state == {"exponent": 1.0, "loss": "ce", "fail": False}
+    assert explorer.set(exponent=2.0, loss="mae") is explorer
+    assert explorer.state == {"exponent": 2.0, "loss": "mae", "fail": False}
+    np.testing.assert_allclose(explorer.figure.data[0].y, np.linspace(0, 1, 11) ** 2)
+    explorer.controls["exponent"].value = 3.0  # as a hand would
+    np.testing.assert_allclose(explorer.figure.data[0].y, np.linspace(0, 1, 11) ** 3)
+    assert len(explorer.update_ms) == 2
+
+
+def test_the_page_gets_the_figure_and_its_words() -> None:
+    explorer = made().set(exponent=2.0)
+    sent = json.loads(explorer.canvas.sheet.value)
+    assert sent["data"] == core.plain(explorer.figure)["data"]
+    assert sent["layout"]["height"] == 420
+    assert sent["words"] == alt_text(explorer.figure)
+
+
+def test_one_state_one_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    explorer = made()
+    calls: list[Any] = []
+    monkeypatch.setattr(explorer, "draw", lambda **s: calls.append(s) or power(**s))
+    explorer.set(exponent=2.0, loss="mae")
+    assert calls == [{"exponent": 2.0, "loss": "mae", "fail": False}]
+
+
+def test_plotly_travels_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = made().canvas, made().canvas
+    assert one._library is other._library
+    for widget in one.widget, one.sheet:
+        assert len(json.dumps(widget.get_state(), default=str)) < 50_000
+    assert b"plotly.js" in one._library.source[:200]
+
+
+def test_a_planted_error_is_shown_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANL_EDU_STRICT", raising=False)  # as a reader has it
+    explorer = made()
+    before = explorer.figure
+    explorer.controls["fail"].value = True
+    assert isinstance(explorer.error, ZeroDivisionError)
+    panel = panel_of(explorer)
+    assert "role='alert'" in panel
+    assert "ZeroDivisionError: planted &lt;b&gt;here&lt;/b&gt;" in panel
+    assert "in power, line" in panel
+    assert explorer.figure is before
+    explorer.controls["fail"].value = False
+    assert explorer.error is None
+    assert panel_of(explorer) == ""
+
+
+def panel_of(explorer: Explorer) -> str:
+    """What stands in the panel above the figure."""
+    place = explorer.children.index(explorer.canvas.widget)
+    return str(explorer.children[place - 1].value)
+
+
+def test_a_planted_error_is_raised_where_tests_see_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        made().set(fail=True)
+    monkeypatch.setenv("ANL_EDU_STRICT", "1")
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        made().controls["fail"].value = True
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        Explorer(power, {"exponent": slider("e", 0, 1, 1, 1), "fail": toggle("f", True)}, "t")
+
+
+def test_an_error_in_the_readout_is_one_too() -> None:
+    controls = {"exponent": slider("exponent", 0.0, 4.0, 0.1, 1.0)}
+    explorer = Explorer(power, controls, "t", readout=lambda exponent: f"{1 / (exponent - 2)}")
+    with pytest.raises(ZeroDivisionError):
+        explorer.set(exponent=2.0)
+
+
+def test_states_that_cannot_be() -> None:
+    with pytest.raises(ValueError, match=r"no control named 'powr'; there are \['exponent'"):
+        made().set(powr=1)
+    with pytest.raises(ValueError, match=r"exponent must be in \[0.0, 4.0\], not 5"):
+        made().set(exponent=5.0)
+    with pytest.raises(ValueError, match="loss cannot be 'nce'"):
+        made().set(loss="nce")
+
+
+def tooltip_of(control: widgets.Widget) -> str:
+    """What a control is called besides its label; ipywidgets 7 has another name for it."""
+    return str(getattr(control, "tooltip", None) or control.description_tooltip)
+
+
+def test_controls_say_what_they_are() -> None:
+    for control in (
+        slider("whole", 1, 9, 1, 3),
+        slider("real", 0, 1, 0.01, 0.5, tooltip="said"),
+        log_slider("small", 1e-9, 1e-2, 1e-7),
+        choice("one", ["a", "b"], "a"),
+        toggle("yes or no"),
+    ):
+        assert control.description
+        assert tooltip_of(control) in (control.description, "said")
+    assert isinstance(slider("whole", 1, 9, 1, 3), widgets.IntSlider)
+    assert slider("real", 0, 1, 0.01, 0.5).readout_format == ".2f"
+    assert log_slider("small", 1e-9, 1e-2, 1e-7).value == pytest.approx(1e-7)
+
+
+def test_the_readout_repeats_the_state_in_words() -> None:
+    explorer = made()
+    place = explorer.children.index(explorer.canvas.widget)
+    line = explorer.children[place - 2].value
+    assert "role='status'" in line
+    assert "exponent = 1, which loss = ce, fail = no" in line
+
+
+def test_one_output_holds_the_widget_and_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(IPython.display, "display", lambda what, **kw: shown.append((what, kw)))
+    explorer = made()
+    explorer._ipython_display_()
+    ((bundle, kw),) = shown
+    assert kw == {"raw": True}
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
+    figure = bundle[core.PLOTLY_MIME]
+    assert figure["data"] == core.plain(explorer.figure)["data"]
+    assert "run this cell" in figure["layout"]["title"]["text"]
+    assert bundle["text/plain"].startswith("A power.")
+    assert "run this cell" not in explorer.figure.layout.title.text  # that of the live figure
+
+
+def test_without_anywidget_the_figure_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(figure: go.Figure, said: str) -> Any:
+        raise ImportError("anywidget")
+
+    monkeypatch.setattr(canvas, "LiveCanvas", missing)
+    explorer = made()
+    assert isinstance(explorer.canvas.widget, widgets.Output)
+    (before,) = explorer.canvas.widget.outputs
+    explorer.set(exponent=2.0)
+    (after,) = explorer.canvas.widget.outputs
+    assert after["data"][core.PLOTLY_MIME] != before["data"][core.PLOTLY_MIME]
+    assert after["data"][core.PLOTLY_MIME]["data"] == core.plain(explorer.figure)["data"]
+
+
+def values_of(control: widgets.Widget) -> list[Any]:
+    """The ends of a control, and all of its options."""
+    if isinstance(control, widgets.FloatLogSlider):
+        return [control.base**control.min, control.base**control.max, control.value]
+    if isinstance(control, widgets.IntSlider | widgets.FloatSlider):
+        return [control.min, control.max, control.value]
+    if isinstance(control, widgets.Checkbox | widgets.ToggleButton):
+        return [False, True]
+    if isinstance(control, widgets.Dropdown | widgets.ToggleButtons | widgets.SelectionSlider):
+        return [value for _, value in control._options_full]
+    return [control.value]
+
+
+def states_of(explorer: Explorer) -> Iterator[dict[str, Any]]:
+    """Each control's values alone, then up to 6 of all combinations."""
+    values = {name: values_of(control) for name, control in explorer.controls.items()}
+    for name, some in values.items():
+        for value in some:
+            yield {name: value}
+    every = list(itertools.islice(itertools.product(*values.values()), 5000))
+    for combination in random.Random(0).sample(every, min(6, len(every))):
+        yield dict(zip(values, combination, strict=True))
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_every_explorer_at_every_end(make: Any) -> None:
+    explorer = make()
+    seen = set()
+    for state in states_of(explorer):
+        explorer.set(**state)  # raises what the drawing raises
+        assert isinstance(explorer.figure, go.Figure)
+        text = json.dumps(core.plain(explorer.figure), allow_nan=False)
+        assert len(text) < 500_000
+        seen.add(text)
+    assert len(seen) > 1, "moving the controls changes nothing"
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_every_control_has_a_name_and_an_effect(make: Any) -> None:
+    for name in make().controls:
+        explorer = make()
+        control = explorer.controls[name]
+        assert 1 <= len(control.description) <= 40
+        assert tooltip_of(control)
+        drawn = set()
+        others = {n: values_of(c) for n, c in explorer.controls.items() if n != name}
+        for _ in range(12):  # some states of the others may hide the effect
+            for value in values_of(control):
+                explorer.set(**{name: value})
+                line = explorer.children[explorer.children.index(explorer.canvas.widget) - 2]
+                drawn.add(json.dumps(core.plain(explorer.figure)) + line.value)
+            if len(drawn) > 1:
+                break
+            explorer.set(**{n: random.Random(1).choice(v) for n, v in others.items()})
+        assert len(drawn) > 1, f"{name} changes nothing"
