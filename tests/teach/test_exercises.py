@@ -18,9 +18,8 @@ import torch
 from torch import Tensor
 
 from anl_edu import teach as exercises
-from anl_edu.teach import Exercise, judge_choice, judge_function, judge_loss, judges
+from anl_edu.teach import Exercise, judge_choice, judge_function, judge_loss, judges, progress_file
 from anl_edu.teach import exercise as core
-from anl_edu.teach import progress as progress_file
 
 ALL = exercises.all_exercises()
 each = pytest.mark.parametrize("exercise", ALL, ids=lambda e: e.name)
