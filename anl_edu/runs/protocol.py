@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import Any
 
 from anl_edu import losses
@@ -87,10 +87,14 @@ def digest(body: Any) -> str:
 
 
 def _unusual_fields(recipe: Recipe) -> dict[str, Any]:
-    values = _normal(recipe.as_dict())
-    usual = _normal({f.name: _default(f) for f in fields(recipe)} | dict(_RECIPE))
-    skipped = (*_ALWAYS, "loss_parameters")
-    return {k: v for k, v in values.items() if k not in skipped and v != usual[k]}
+    unusual = {}
+    for field in fields(recipe):
+        if field.name in (*_ALWAYS, "loss_parameters"):
+            continue
+        value = _normal(getattr(recipe, field.name))
+        if value != _normal(_RECIPE.get(field.name, field.default)):
+            unusual[field.name] = value
+    return unusual
 
 
 def _unusual_parameters(recipe: Recipe) -> dict[str, Any]:
@@ -99,11 +103,6 @@ def _unusual_parameters(recipe: Recipe) -> dict[str, Any]:
         return _normal(values)
     usual = losses.defaults(recipe.loss) | dict(_LOSSES[recipe.loss])
     return {k: _normal(v) for k, v in values.items() if _normal(v) != _normal(usual[k])}
-
-
-def _default(field: Any) -> Any:
-    made = field.default_factory
-    return field.default if made is MISSING else made()
 
 
 def _normal(value: Any) -> Any:
