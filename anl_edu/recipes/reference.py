@@ -172,7 +172,7 @@ _EPS_CIFAR100 = {
     0.0: _use(alpha=0.1, beta=1, m=1e4),
     0.2: _use(alpha=0.05, beta=1, m=1e4),
     0.4: _use(alpha=0.03, beta=1, m=1e4),
-    0.6: _use(alpha=0.0125, beta=1, m=1e4),  # .00125 in the code, below that of .8: a slip
+    0.6: _use(alpha=0.0125, beta=1, m=1e4),  # .00125 in the code: taken for a slip
     0.8: _use(alpha=0.0075, beta=1, m=1e4),
 }
 
