@@ -69,20 +69,47 @@ def test_resnet50_comes_from_torchvision_with_our_number_of_classes() -> None:
     assert models.build("resnet50", (3, 64, 64), 50).fc.out_features == 50
 
 
-def test_initialisation_is_the_reference_one() -> None:
+def _fans(module: nn.Module) -> tuple[int, int]:
+    fan_in, fan_out = module.weight.shape[1], module.weight.shape[0]
+    size = module.weight[0, 0].numel()
+    return fan_in * size, fan_out * size
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("cnn4", (1, 28, 28)), ("cnn8", (3, 32, 32)), ("resnet34", (3, 8, 8))]
+)
+def test_initialisation_is_the_reference_one(name: str, shape: tuple[int, ...]) -> None:
+    """Uniform weights, Kaiming's in convolutions and Xavier's in linear layers; PyTorch's biases.
+
+    The authors' ``_reset_prams`` (Virusdoll/Active-Negative-Loss f8c23b3) sets weights alone.
+    """
     torch.manual_seed(0)
-    model = models.cnn8(10)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            bound = math.sqrt(6 / (module.in_channels * 9))
-        elif isinstance(module, nn.Linear):
-            bound = math.sqrt(6 / (module.in_features + module.out_features))
-        else:
-            continue
-        largest = module.weight.abs().max().item()
-        assert 0.98 * bound < largest <= bound
-        assert module.bias is not None
-        assert not module.bias.any()
+    model = models.build(name, shape, 10)
+    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    biases = 0
+    for layer in layers:
+        fan_in, fan_out = _fans(layer)
+        total = fan_in if isinstance(layer, nn.Conv2d) else fan_in + fan_out
+        largest = layer.weight.abs().max().item()
+        assert 0.95 * math.sqrt(6 / total) < largest <= math.sqrt(6 / total) * (1 + 1e-6)
+        if layer.bias is not None:
+            biases += 1
+            assert layer.bias.any()
+            assert layer.bias.abs().max() <= 1 / math.sqrt(fan_in)  # PyTorch's bound
+    assert biases == {"cnn4": 4, "cnn8": 8, "resnet34": 1}[name]
+
+
+def test_zero_biases_change_the_biases_alone() -> None:
+    states = []
+    for zero_biases in (False, True):
+        torch.manual_seed(0)
+        states.append(models.cnn8(10, widths=(4, 8, 12), zero_biases=zero_biases).state_dict())
+    plain, zeroed = states
+    changed = {name for name in plain if not torch.equal(plain[name], zeroed[name])}
+    for name in changed:
+        assert name.endswith(".bias")
+        assert not zeroed[name].any()
+    assert len(changed) == 8  # six convolutions, two linear layers
 
 
 @pytest.mark.parametrize(

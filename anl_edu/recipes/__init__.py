@@ -1,14 +1,16 @@
 """How to train: the reference protocol and desk-size recipes as data, and published numbers.
 
-``scale="paper"`` is the protocol of the code and configurations that the authors of Ye et al. 2023
-(NeurIPS) and 2025 (TPAMI, arXiv 2412.02373) published: SGD with momentum 0.9, cosine to 0, gradient
-norm clipped at 5 after the L1 penalty has joined. ``scale="desk"`` is the same method on fewer
-images and smaller networks, for a laptop: its figures are never a reproduction of the paper's.
+``scale="paper"`` is the protocol of the code and configurations that ANL's authors published (Ye
+et al., NeurIPS 2023, and the entropy-regularised variant of 2025): SGD with momentum 0.9, cosine
+to 0, gradient norm clipped at 5 after the L1 penalty has joined. It is known from that code, or
+from another method's own where `reference` says so, not from the papers. ``scale="desk"`` is the
+same method on fewer images and smaller networks, for a laptop: its figures are never a reproduction
+of a paper's.
 """
 
 from anl_edu.recipes.published import published
 from anl_edu.recipes.recipe import AUGMENTATIONS, PRECISIONS, Recipe
-from anl_edu.recipes.reference import entropy_weight
+from anl_edu.recipes.reference import entropy_weight, settings
 from anl_edu.recipes.tables import SCALES, datasets, get
 
 __all__ = [
@@ -20,4 +22,5 @@ __all__ = [
     "entropy_weight",
     "get",
     "published",
+    "settings",
 ]

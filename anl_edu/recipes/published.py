@@ -8,6 +8,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from anl_edu.noise import kind
+
 
 def published(
     dataset: str | None = None,
@@ -18,8 +20,17 @@ def published(
     """List published test accuracies, to stand beside one's own.
 
     Each row has dataset, method (``"ANL-CE"``; matched in any case, so a loss name works), noise,
-    rate, accuracy_percent, std (None where not given) and source (paper, table, protocol).
+    rate, accuracy_percent, std (None where not given) and source (paper, table, protocol, and who
+    made the number where it is not the paper that prints it). Noise is named as in `noise.KINDS`,
+    and ``"real"`` where the data set came with wrong labels; rate is 0 where the noise has its own.
+
+    Raises
+    ------
+    ValueError
+        For a noise of another name.
     """
+    if noise not in (None, "real"):
+        kind(noise)
     rows = []
     for row in _published():
         if dataset is not None and row["dataset"] != dataset:

@@ -1,18 +1,26 @@
-"""From a data set and a loss to a recipe."""
+"""From a data set, a loss and a noise to a recipe."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from anl_edu import losses
+from anl_edu import data
 from anl_edu.recipes.desk import DESK
 from anl_edu.recipes.recipe import Recipe
-from anl_edu.recipes.reference import ANL, PAPER, PARAMETERS
+from anl_edu.recipes.reference import LOSSES, PROTOCOLS, settings
 
 SCALES = ("desk", "paper")
 
 
-def get(dataset: str, loss: str, scale: str = "desk", **changes: Any) -> Recipe:
+def get(
+    dataset: str,
+    loss: str,
+    scale: str = "desk",
+    *,
+    noise: str | None = None,
+    rate: float | None = None,
+    **changes: Any,
+) -> Recipe:
     """Recipe for a loss on a data set.
 
     Parameters
@@ -24,6 +32,9 @@ def get(dataset: str, loss: str, scale: str = "desk", **changes: Any) -> Recipe:
         default parameters.
     scale
         ``"desk"`` or ``"paper"``.
+    noise, rate
+        Which noise it is for: some authors choose a loss's parameters by it. See `settings` for
+        what holds without.
     changes
         Fields to replace, as in `Recipe.replace`; e.g. ``entropy=entropy_weight(dataset)`` for
         the entropy-regularised variant.
@@ -32,22 +43,24 @@ def get(dataset: str, loss: str, scale: str = "desk", **changes: Any) -> Recipe:
         raise ValueError(f"unknown scale {scale!r}; known: {', '.join(SCALES)}")
     known = datasets(scale)
     if dataset not in known:
-        raise ValueError(f"no {scale} recipe for {dataset!r}; known: {', '.join(known)}")
-    if loss not in losses.names():
-        raise ValueError(f"unknown loss {loss!r}; known: {', '.join(losses.names())}")
-    protocol = dict((PAPER if scale == "paper" else DESK)[dataset])
+        there = f"known: {', '.join(known)}"
+        if scale == "paper" and dataset in LOSSES:
+            raise ValueError(
+                f"no recipe for {dataset!r} yet: what its authors published is in "
+                f"recipes.settings, but nothing here loads its images; {there}"
+            )
+        raise ValueError(f"no {scale} recipe for {dataset!r}; {there}")
+    protocol = dict((PROTOCOLS if scale == "paper" else DESK)[dataset])
     like = protocol.pop("like", dataset)  # the data set whose loss parameters fit
-    if loss.startswith("anl-"):
-        # the L1 penalty stands in the place of weight decay
-        alpha, beta, delta = ANL[like]
-        settings: dict[str, Any] = {"loss_parameters": {"alpha": alpha, "beta": beta}, "l1": delta}
-        protocol["weight_decay"] = 0.0
-    else:
-        settings = {"loss_parameters": PARAMETERS[like].get(loss, {})}
-    merged = {**protocol, **settings}
-    return Recipe(dataset=dataset, loss=loss, scale=scale, **merged).replace(**changes)
+    fields: dict[str, Any] = {
+        "precision": "auto" if scale == "paper" else "float32",
+        **protocol,
+        **settings(like, loss, noise, rate),
+    }
+    return Recipe(dataset=dataset, loss=loss, scale=scale, **fields).replace(**changes)
 
 
 def datasets(scale: str = "desk") -> tuple[str, ...]:
-    """Names of the data sets that have a recipe at this scale."""
-    return tuple(PAPER if scale == "paper" else DESK)
+    """Names of the data sets that have a recipe at this scale and can be loaded."""
+    described = PROTOCOLS if scale == "paper" else DESK
+    return tuple(name for name in described if name in data.names())
