@@ -52,7 +52,8 @@ class RunSpec:
 
     @property
     def recipe(self) -> Recipe:
-        return recipes.get(self.dataset, self.loss, scale=self.scale, **self.changes)
+        known = recipes.get(self.dataset, self.loss, self.scale, noise=self.noise, rate=self.rate)
+        return known.replace(**self.changes)
 
     @property
     def digest(self) -> str:
