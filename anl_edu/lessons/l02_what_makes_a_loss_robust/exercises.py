@@ -257,13 +257,14 @@ def _judge_pull(answer: Any) -> str | None:
     def one_by_one(p: Tensor) -> list[Any]:
         return [call(answer, v) for v in p.tolist()]
 
+    judged = answer
     try:
         call(answer, _PULL_AT[0])
     except AnswerError:
         with suppress(AnswerError):
             one_by_one(_PULL_AT[0])
-            return _judge_pull_of_tensors(one_by_one)
-    return _judge_pull_of_tensors(answer)
+            judged = one_by_one
+    return _judge_pull_of_tensors(judged)
 
 
 register(
