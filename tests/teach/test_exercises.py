@@ -86,12 +86,12 @@ def in_place(logits: Tensor, targets: Tensor) -> Tensor:
     return -logits.gather(1, targets[:, None])[:, 0]
 
 
-def unfinished(logits: Tensor, targets: Tensor) -> Tensor:
+def unfinished(logits: Tensor, *targets: Tensor) -> Tensor:
     """A cell as it is handed out."""
     raise NotImplementedError
 
 
-def only_words(logits, targets):
+def only_words(logits, *targets):
     """Cross entropy per sample."""
 
 
@@ -104,14 +104,14 @@ def returns_dots(logits, targets):
     return ...
 
 
-def begun(logits, targets):
+def begun(logits, *targets):
     log_p = logits.log_softmax(1)  # noqa: F841
     return ...
 
 
-def begun_and_raises(logits, targets):
-    log_p = logits.log_softmax(1)
-    raise NotImplementedError(*log_p[:0])
+def begun_and_raises(logits, *targets):
+    log_p = logits.log_softmax(1)  # noqa: F841
+    raise NotImplementedError
 
 
 @pytest.mark.parametrize(
@@ -520,14 +520,17 @@ def test_progress_is_not_kept_in_what_is_no_file(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for place in (os.devnull, str(tmp_path)):
-        before = sorted(Path(place).parent.iterdir())
-        monkeypatch.setenv("ANL_EDU_PROGRESS", place)
+    device = tmp_path / "device"  # a link, so that a fault cannot remove the machine's own
+    device.symlink_to(os.devnull)
+    for place in (device, tmp_path):
+        monkeypatch.setenv("ANL_EDU_PROGRESS", str(place))
         assert progress_file.path() is None
         assert said(capsys, ce) == "99-ce: right.\n"
         assert progress_file.attempted("99-ce")
-        assert sorted(Path(place).parent.iterdir()) == before
-    assert not Path(os.devnull).is_file()
+        teach.forget()
+        assert list(tmp_path.iterdir()) == [device]
+    assert device.is_symlink()
+    assert device.is_char_device()
 
 
 def cells_with_exercises() -> list[Any]:
@@ -554,10 +557,34 @@ def test_every_wrong_answer_gets_its_own_hint(exercise: Exercise) -> None:
     for answer, key in exercise.wrong_bank:
         verdict = core.judge(exercise.name, answer)
         assert (verdict.status, verdict.key) == ("wrong", key)
+        assert "judging your answer raised" not in verdict.message
+        assert len(verdict.message) < 260
         if key != "error":
             assert verdict.message == f"{exercise.name}: not yet: {exercise.hints[key]}"
     assert {key for _, key in exercise.wrong_bank} >= set(exercise.hints), "a hint without a test"
     assert len(set(exercise.hints.values())) == len(exercise.hints), "two mistakes, one hint"
+
+
+def test_an_unfinished_loss_of_one_s_own_is_not_attempted() -> None:
+    for answer in ((unfinished, 4.0), (begun_and_raises, 4.0), (begun, 4.0), (only_words, ...)):
+        assert core.judge("04-own", answer).status == "not attempted"
+    assert core.judge("03-not-mae", begun_and_raises).status == "not attempted"
+
+
+def test_a_loss_of_one_s_own_is_told_what_is_wrong_with_it() -> None:
+    def worded(*args: Any) -> Tensor:
+        return torch.zeros(3, dtype=torch.bool).mean()
+
+    for name, answer, words in (
+        ("04-own", (worded, 1.0), "it raised NotImplementedError: mean()"),
+        ("03-not-mae", worded, "it raised NotImplementedError: mean()"),
+        ("04-own", (lambda z: 1 - z.softmax(1).numpy(), 1.0), "yours is a NumPy array."),
+        ("04-own", (lambda z: 1 - z.softmax(1), "1"), "the maximum A: numbers are needed"),
+        ("04-focal", lambda z, g: ce(z, z.argmax(1)) + 0j, "not complex ones."),
+    ):
+        found = core.judge(name, answer)
+        assert found.status == "wrong"
+        assert words in found.message
 
 
 @each
