@@ -452,10 +452,16 @@ def test_two_kernels_keep_each_other_s_progress(tmp_path: Path) -> None:
 import sys, time
 from pathlib import Path
 from anl_edu.teach import progress_file
+read = progress_file._in_file
+def slowly(file):
+    found = read(file)
+    time.sleep(0.05)  # so that what has been read is old when it is written back
+    return found
+progress_file._in_file = slowly
 print(flush=True)  # ready
 while not Path("go").exists():
     time.sleep(0.001)
-for n in range(20):
+for n in range(4):
     progress_file.note(f"{sys.argv[1]}-{n}", "right")
 """
     env = os.environ | {"ANL_EDU_PROGRESS": "p.json"}
@@ -472,9 +478,8 @@ for n in range(20):
     for kernel in kernels:
         kernel.communicate(timeout=60)
         assert kernel.returncode == 0
-    expected = {f"{name}-{n}" for name in ("one", "two") for n in range(20)}
+    expected = {f"{name}-{n}" for name in ("one", "two") for n in range(4)}
     assert set(json.loads((tmp_path / "p.json").read_text())) == expected
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".p.lock", "go", "p.json"]
 
 
 def test_what_another_kernel_has_right_stays_right(
