@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from anl_edu.teach import progress_file
-from anl_edu.teach.judges import AnswerError, Judge, NotAttempted, blank
+from anl_edu.teach.answers import AnswerError, NotAttempted, one_line, require_filled
+from anl_edu.teach.judges import Judge
 
 Status = Literal["not attempted", "wrong", "right"]
 
@@ -31,7 +32,8 @@ class Exercise:
     hints
         Key to what is said about that mistake. A key without a hint is said to be just wrong.
     general_hints
-        What :func:`hint` gives, one per call, from gentle to nearly the answer.
+        What :func:`hint` gives, one per call, from gentle to nearly the answer. The last one is
+        held back until there has been an attempt.
     solution
         Source of a right answer.
     wrong_bank, right_bank
@@ -103,17 +105,18 @@ def judge(name: str, answer: Any) -> Verdict:
     """Judge an answer without printing or recording anything."""
     exercise = find(name)
     try:
-        key = None
-        if blank(answer):
-            raise NotAttempted
+        require_filled(answer)
         key = exercise.judge(answer)
     except NotAttempted:
         return Verdict("not attempted", None, f"{name}: not attempted yet. {exercise.task}")
     except AnswerError as error:
-        return Verdict("wrong", "error", f"{name}: not yet: {error}.")
+        said = str(error)
+        if not said.endswith(("?", ".")):
+            said += "."
+        return Verdict("wrong", "error", f"{name}: not yet: {said}")
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        return Verdict("wrong", "error", f"{name}: not yet: judging your answer raised {said}.")
+        said = f"judging your answer raised {one_line(error)}"
+        return Verdict("wrong", "error", f"{name}: not yet: {said}.")
     if key is None:
         return Verdict("right", None, f"{name}: right.")
     said = exercise.hints.get(key, f'the values are not right. hint("{name}") helps.')
@@ -128,14 +131,17 @@ def check(name: str, answer: Any) -> None:
 
 
 def hint(name: str) -> None:
-    """Print the next hint; each call gives a stronger one."""
+    """Print the next hint; each call gives a stronger one, the last only after an attempt."""
     hints = find(name).general_hints
     place = _asked.get(name, 0)
-    _asked[name] = place + 1
     if place >= len(hints):
         print(f'{name}: no more hints. After an attempt, solution("{name}") shows one.')
-    else:
-        print(f"{name}, hint {place + 1} of {len(hints)}: {hints[place]}")
+        return
+    if place == len(hints) - 1 and not progress_file.attempted(name):
+        print(f"{name}: the last hint is nearly the answer, so it waits until you have tried once.")
+        return
+    _asked[name] = place + 1
+    print(f"{name}, hint {place + 1} of {len(hints)}: {hints[place]}")
 
 
 def solution(name: str) -> None:

@@ -7,6 +7,7 @@ the mistake would give, and an answer that agrees with it has made it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,26 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from anl_edu.teach.answers import AnswerError, as_numbers, call, copies, kind
+
 Judge = Callable[[Any], str | None]
-
-
-class NotAttempted(Exception):  # noqa: N818 - it is not an error
-    """The reader has not filled in the answer yet."""
-
-
-class AnswerError(Exception):
-    """An answer that cannot be judged; the message says why, to the reader."""
-
-
-def blank(answer: Any) -> bool:
-    """Tell whether an answer is still to be filled in."""
-    if answer is None or answer is ... or answer is NotImplemented:
-        return True
-    if isinstance(answer, str):
-        return not answer.strip(" ?_.")
-    if isinstance(answer, list | tuple | dict) and answer:
-        return all(map(blank, answer.values() if isinstance(answer, dict) else answer))
-    return False
 
 
 def judge_function(
@@ -53,13 +37,8 @@ def judge_function(
     """
 
     def judge(answer: Any) -> str | None:
-        if not callable(answer):
-            raise AnswerError(f"a function is needed, not {_kind(answer)}")
-        given = [_call(answer, args) for args in inputs]
-        if any(map(blank, given)):
-            raise NotAttempted
-        values = [_tensor(value) for value in given]
-        right = [_tensor(reference(*_copies(args))) for args in inputs]
+        values = [as_numbers(call(answer, *args)) for args in inputs]
+        right = [as_numbers(reference(*copies(args))) for args in inputs]
 
         def agrees(with_: Sequence[Tensor]) -> bool:
             return all(_close(v, w, rtol, atol) for v, w in zip(values, with_, strict=True))
@@ -68,7 +47,7 @@ def judge_function(
             return None
         for key, wrong in mistakes.items():
             try:
-                theirs = [_tensor(wrong(*_copies(args))) for args in inputs]
+                theirs = [as_numbers(wrong(*copies(args))) for args in inputs]
             except Exception:
                 continue
             if agrees(theirs):
@@ -116,11 +95,47 @@ def judge_number(
     right: float,
     mistakes: Mapping[str, float] | None = None,
     *,
-    rtol: float = 1e-2,
+    rtol: float = 1e-3,
     atol: float = 1e-9,
 ) -> Judge:
-    """Judge one number; `mistakes` maps a key to the number that mistake gives."""
-    return judge_tensor(right, mistakes or {}, rtol=rtol, atol=atol)
+    """Judge one number; `mistakes` maps a key to the number that mistake gives.
+
+    A mistake counts as made within 1 %, since it may come rounded. An answer that makes none of
+    them raises AnswerError with what can be said of any number: its sign, its decimal point, or
+    that it is too large or too small.
+    """
+
+    def judge(answer: Any) -> str | None:
+        value = as_numbers(answer)
+        if value.numel() != 1:
+            raise AnswerError(f"one number is needed, not {value.numel()} of them")
+        mine = value.item()
+        if math.isclose(mine, right, rel_tol=rtol, abs_tol=atol):
+            return None
+        near = {
+            key: abs(mine - wrong)
+            for key, wrong in (mistakes or {}).items()
+            if math.isclose(mine, wrong, rel_tol=max(rtol, 1e-2), abs_tol=atol)
+        }
+        if near:
+            return min(near, key=near.__getitem__)
+        raise AnswerError(_off(mine, right))
+
+    return judge
+
+
+def _off(mine: float, right: float) -> str:
+    """Say in which way a number is not right."""
+    if not math.isfinite(mine):
+        return "a finite number is needed"
+    if math.isclose(mine, -right, rel_tol=1e-3):
+        return "the sign is turned"
+    if mine * right > 0:
+        places = round(math.log10(mine / right))
+        if places and math.isclose(mine, right * 10.0**places, rel_tol=1e-3):
+            size = "large" if places > 0 else "small"
+            return f"the digits are right, but it is {10 ** abs(places)} times too {size}"
+    return f"the number is too {'large' if mine > right else 'small'}"
 
 
 def judge_tensor(
@@ -129,17 +144,19 @@ def judge_tensor(
     """Judge a tensor, an array or a (nested) list of numbers, of any dtype on any device."""
 
     def judge(answer: Any) -> str | None:
-        value, expected = _tensor(answer), _tensor(right)
+        value, expected = as_numbers(answer), as_numbers(right)
         if _close(value, expected, rtol, atol):
             return None
         for key, wrong in (mistakes or {}).items():
-            if _close(value, _tensor(wrong), rtol, atol):
+            if _close(value, as_numbers(wrong), rtol, atol):
                 return key
         _same_shape("answer", value, expected)
-        if expected.numel() > 1:
-            good = int(torch.isclose(value, expected, rtol=rtol, atol=atol).sum())
-            raise AnswerError(f"{good} of the {expected.numel()} values are right")
-        return "wrong"
+        good = torch.isclose(value, expected, rtol=rtol, atol=atol)
+        count, first = int(good.sum()), good.logical_not().nonzero()[0].tolist()
+        raise AnswerError(
+            f"{count or 'none'} of the {good.numel()} values {'is' if count < 2 else 'are'} right; "
+            f"the first that is not is entry {first}"
+        )
 
     return judge
 
@@ -153,7 +170,7 @@ def judge_choice(right: str, options: Sequence[str]) -> Judge:
 
     def judge(answer: Any) -> str | None:
         if not isinstance(answer, str | int):
-            raise AnswerError(f"one of {', '.join(options)} is needed, not {_kind(answer)}")
+            raise AnswerError(f"one of {', '.join(options)} is needed, not {kind(answer)}")
         said = str(answer).strip().strip("()").lower()
         if said not in known:
             raise AnswerError(f"{said!r} is not one of {', '.join(options)}")
@@ -162,38 +179,17 @@ def judge_choice(right: str, options: Sequence[str]) -> Judge:
     return judge
 
 
-def _call(answer: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    try:
-        return answer(*_copies(args))
-    except Exception as error:
-        # torch raises this type too, with words (for the mean of a bool tensor, say)
-        if isinstance(error, NotImplementedError) and not str(error):
-            raise NotAttempted from None
-        raise AnswerError(f"it raised {type(error).__name__}: {error}") from error
-
-
-def _copies(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return fresh copies, so that an answer that works in place spoils no later comparison."""
-    return tuple(a.clone() if isinstance(a, Tensor) else a for a in args)
-
-
-def _tensor(value: Any) -> Tensor:
-    if isinstance(value, str | bytes | dict | set) or callable(value):
-        raise AnswerError(f"numbers are needed, not {_kind(value)}")
-    try:
-        if isinstance(value, list | tuple) and any(isinstance(v, Tensor) for v in value):
-            value = torch.stack([torch.as_tensor(v) for v in value])
-        return torch.as_tensor(value).detach().to("cpu", torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        raise AnswerError(f"numbers are needed, not {_kind(value)}") from None
-
-
 def _close(a: Tensor, b: Tensor, rtol: float, atol: float) -> bool:
-    return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=atol)
+    return _fits(a, b) and torch.allclose(a.reshape(b.shape), b, rtol=rtol, atol=atol)
+
+
+def _fits(value: Tensor, expected: Tensor) -> bool:
+    """Tell whether the shapes agree; one number is one number, in brackets or not."""
+    return value.shape == expected.shape or value.numel() == expected.numel() == 1
 
 
 def _same_shape(what: str, value: Tensor, expected: Tensor) -> None:
-    if value.shape == expected.shape:
+    if _fits(value, expected):
         return
     said = f"the {what} has shape {tuple(value.shape)}; it should have {tuple(expected.shape)}"
     if expected.ndim == 1 and value.shape == (len(expected), len(expected)):
@@ -205,21 +201,10 @@ def _difference(
     args: tuple[Any, ...], value: Tensor, expected: Tensor, rtol: float, atol: float
 ) -> str:
     """Say what the first wrong value is, and what it should be."""
+    value = value.reshape(expected.shape)
     where = torch.isclose(value, expected, rtol=rtol, atol=atol).logical_not().nonzero()[0].tolist()
     place = f"entry {where}" if where else "the result"
     plain = [f"{a:g}" for a in args if isinstance(a, int | float)]
     call = f" for the arguments {', '.join(plain)}" if len(plain) == len(args) else ""
     mine, right = value[tuple(where)].item(), expected[tuple(where)].item()
     return f"{place}{call} is {mine:.4g}; it should be {right:.4g}"
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        texts = [v for v in value if isinstance(v, str)]
-        return f"the text {texts[0]!r}" if texts else "a list of something else"
-    if isinstance(value, str):
-        return f"the text {value!r}"
-    if callable(value):
-        return "a function that is not called"
-    name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

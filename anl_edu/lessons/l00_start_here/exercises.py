@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,6 +32,9 @@ register(
                 "turned": (RATE / (K - 1)) / (1 - RATE),
                 "one-share": RATE / (K - 1),
                 "right-share": 1 - RATE,
+                "all-turned": RATE / (1 - RATE),
+                "cut-off": 0.4 / 0.067,
+                "half-way": (1 - RATE) * (K - 1),
             },
         ),
         hints={
@@ -37,6 +43,10 @@ register(
             "turned": "that is one wrong label over the right one; turn it over.",
             "one-share": "that is the share of one wrong label; divide the right label's by it.",
             "right-share": "that is the share of the right label; compare it with one wrong one.",
+            "all-turned": "that is all wrong labels together over the right one; turn it over, and "
+            "take one of the nine.",
+            "cut-off": "nearly: a share was rounded on the way. Keep 0.6 / 9 as it is.",
+            "half-way": "the nine classes are in it; the 0.6 that they share is not yet.",
         },
         general_hints=[
             "What share of the images of a class keeps the right label?",
@@ -50,8 +60,15 @@ register(
             (1 / 6, "turned"),
             (0.0667, "one-share"),
             (0.4, "right-share"),
+            (1.5, "all-turned"),
+            (5.97, "cut-off"),
+            (3.6, "half-way"),
+            (6 + 0j, "error"),
         ],
-        right_bank=[6, 6.0, 0.4 / (0.6 / 9), torch.tensor(6.0)],
+        right_bank=[
+            *(6, 6.0, 0.4 / (0.6 / 9), torch.tensor(6.0), [6], torch.tensor([[6]])),
+            *(Fraction(6), Decimal("6.0"), np.float16(6), np.array([6], dtype=object)),
+        ],
     )
 )
 

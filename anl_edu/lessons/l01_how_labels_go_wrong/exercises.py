@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -177,8 +180,11 @@ register(
                 "one-cell": 1 / 40,
                 "redrawn": 10 / 40,
                 "other-kind": 0.36,
+                "labels": 9.0,
+                "all-labels": 90.0,
+                "right-ones": 31 / 40,
+                "percent": 22.5,
             },
-            rtol=1e-3,
         ),
         hints={
             "nominal": "that is what was asked for. How many labels fit into one cell, if it can "
@@ -188,6 +194,12 @@ register(
             "redrawn": "the true class receives no wrong labels: count K − 1 cells, not K.",
             "other-kind": "that is rate·(1 − 1/K), of a noise that may draw the true class again. "
             "This one does not; it loses labels because a cell holds whole ones.",
+            "labels": "that is how many labels of one class go wrong; a rate is their share of its "
+            "40.",
+            "all-labels": "that is how many labels go wrong in all; a rate is their share of the "
+            "400.",
+            "right-ones": "that is the share of labels that stay right.",
+            "percent": "that is in per cent; give the rate as a share, as the 0.4 is given.",
         },
         general_hints=[
             "How large is 0.4/9 · 40, the content of one off-diagonal cell before cutting?",
@@ -200,8 +212,16 @@ register(
             (0.025, "one-cell"),
             (0.25, "redrawn"),
             (0.36, "other-kind"),
+            (9, "labels"),
+            (90, "all-labels"),
+            (0.775, "right-ones"),
+            (22.5, "percent"),
+            (0.23, "error"),
         ],
-        right_bank=[0.225, 9 / 40, torch.tensor(0.225), np.float64(90 / 400)],
+        right_bank=[
+            *(0.225, 9 / 40, torch.tensor(0.225), np.float64(90 / 400), [0.225]),
+            *(Fraction(9, 40), Decimal("0.225")),
+        ],
     )
 )
 
@@ -244,6 +264,18 @@ def _other_order(labels: Tensor, a: int, b: int, rate: float, u: Tensor) -> Tens
     return _twice(labels, b, a, rate, u)
 
 
+def _or_equal(labels: Tensor, a: int, b: int, rate: float, u: Tensor) -> Tensor:
+    return torch.where(u <= rate, _always(labels, a, b, rate, u), labels)
+
+
+def _first_line_only(labels: Tensor, a: int, b: int, rate: float, u: Tensor) -> Tensor:
+    return torch.where((labels == a) & (u < rate), b, labels)
+
+
+def _second_line_only(labels: Tensor, a: int, b: int, rate: float, u: Tensor) -> Tensor:
+    return _first_line_only(labels, b, a, rate, u)
+
+
 def _half(labels: Tensor, a: int, b: int, rate: float, u: Tensor) -> Tensor:
     return _swap(labels, a, b, rate / 2, u)
 
@@ -256,21 +288,29 @@ register(
         task="Mend my_swap(labels, a, b, rate, u): where u < rate, a becomes b and b becomes a.",
         judge=judge_function(
             _swap,
-            [(_U_LABELS, 3, 5, 0.4, _U), (_U_LABELS, 0, 9, 0.15, _U), (_U_LABELS, 5, 3, 0.85, _U)],
+            [
+                (_U_LABELS, 3, 5, 0.4, _U),
+                (_U_LABELS, 0, 9, 0.15, _U),
+                (_U_LABELS, 5, 3, 0.85, _U),
+                (_U_LABELS, 3, 5, 0.5, _U),  # one u is the rate itself
+            ],
             {
                 "twice": _twice,
                 "other-order": _other_order,
                 "always": _always,
                 "half": _half,
+                "or-equal": _or_equal,
             },
         ),
         hints={
-            "twice": "class a never changes: the second line finds the labels that the first one "
-            "has just changed, and turns them back. Which tensor should both lines look at?",
+            "twice": "class a never changes: its line is missing, or the line after finds the "
+            "labels that were just changed, and turns them back. Which tensor should both lines "
+            "look at?",
             "other-order": "now class b never changes: it was left out, or was turned back by the "
             "line after. Which tensor should both lines look at?",
             "always": "every a and every b flips; only those where u < rate should.",
             "half": "each of the two classes flips with the whole rate, not half of it.",
+            "or-equal": "nearly: where u equals the rate nothing flips. It is u < rate.",
         },
         general_hints=[
             "After the first line, which samples have the label b?",
@@ -288,6 +328,9 @@ def my_swap(labels, a, b, rate, u):
             (_other_order, "other-order"),
             (_always, "always"),
             (_half, "half"),
+            (_or_equal, "or-equal"),
+            (_first_line_only, "other-order"),
+            (_second_line_only, "twice"),
         ],
         right_bank=[_swap, _swap_where, _swap_python],
     )
@@ -333,7 +376,12 @@ register(
             ([0.5, 0.1], "chance"),
             ([0.5, 1.0], "never"),
             ([0.9, 0.9], "alike"),
+            ([0.5, 0.8], "error"),
+            ([0.5, ...], "error"),
         ],
-        right_bank=[[0.5, 0.9], (1 / 2, 9 / 10), torch.tensor([0.5, 0.9]), np.array([0.5, 0.9])],
+        right_bank=[
+            *([0.5, 0.9], (1 / 2, 9 / 10), torch.tensor([0.5, 0.9]), np.array([0.5, 0.9])),
+            *([Fraction(1, 2), Decimal("0.9")], [np.float32(0.5), torch.tensor(0.9)]),
+        ],
     )
 )

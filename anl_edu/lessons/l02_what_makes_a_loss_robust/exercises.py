@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from anl_edu import losses
+from anl_edu.teach.answers import AnswerError, as_numbers, call
 from anl_edu.teach.exercise import Exercise, register
-from anl_edu.teach.judges import AnswerError, example, judge_function
+from anl_edu.teach.judges import example, judge_function
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -222,6 +228,13 @@ def _autograd_pull(p: Tensor) -> Tensor:
     return z.grad[:, 0].abs()
 
 
+def _by_hand_at_one_number(p: float) -> float:
+    if not 0 < p < 1:
+        return 0.0
+    z = math.log(p / (1 - p))
+    return math.exp(-z) / (1 + math.exp(-z)) ** 2
+
+
 _PULL_MISTAKES: dict[str, Callable[..., Any]] = {
     "ce": lambda p: 1 - p,
     "in-p": lambda p: torch.ones_like(p),
@@ -232,17 +245,35 @@ _PULL_MISTAKES: dict[str, Callable[..., Any]] = {
     "loss-times-loss": lambda p: (1 - p) ** 2,
 }
 
+_PULL_AT = [torch.tensor([0.001, 0.1, 0.5, 0.9, 0.99]), torch.tensor([0.25, 0.75])]
+_judge_pull_of_tensors = judge_function(
+    lambda p: p * (1 - p), [(p,) for p in _PULL_AT], _PULL_MISTAKES
+)
+
+
+def _judge_pull(answer: Any) -> str | None:
+    """Judge a function of a tensor of p, or of one p, a Python number."""
+
+    def one_by_one(p: Tensor) -> list[Any]:
+        return [call(answer, v) for v in p.tolist()]
+
+    judged = answer
+    try:
+        call(answer, _PULL_AT[0])
+    except AnswerError:
+        with suppress(AnswerError):
+            one_by_one(_PULL_AT[0])
+            judged = one_by_one
+    return _judge_pull_of_tensors(judged)
+
+
 register(
     Exercise(
         name="02-mae-pull",
         lesson=2,
         difficulty=2,
         task="Write mae_pull(p): the size of d(1 - p_y)/dz_y as a function of p = p_y.",
-        judge=judge_function(
-            lambda p: p * (1 - p),
-            [(torch.tensor([0.001, 0.1, 0.5, 0.9, 0.99]),), (torch.tensor([0.25, 0.75]),)],
-            _PULL_MISTAKES,
-        ),
+        judge=_judge_pull,
         hints={
             "ce": "this is cross entropy's pull; for MAE the 1/p_y of the logarithm is missing, "
             "so a factor p_y stays.",
@@ -264,12 +295,18 @@ register(
             "The slope of 1 - p_y in p_y is -1. Only its size is asked.",
         ],
         solution="def mae_pull(p):\n    return p * (1 - p)",
-        wrong_bank=[(fn, key) for key, fn in _PULL_MISTAKES.items()],
+        wrong_bank=[
+            *[(fn, key) for key, fn in _PULL_MISTAKES.items()],
+            (lambda p: 1 - p if p < 1 else 0.0, "ce"),
+            (lambda p: math.sqrt(p) if p < 1 else 0.0, "error"),
+            (lambda p: p.softmax(3), "error"),
+        ],
         right_bank=[
             lambda p: p * (1 - p),
             lambda p: p - p**2,
             lambda p: [float(v) * (1 - float(v)) for v in p],
             _autograd_pull,
+            _by_hand_at_one_number,
         ],
     )
 )
@@ -281,17 +318,16 @@ register(
 def _judge_ambiguous(answer: Any) -> str | None:
     if not isinstance(answer, list | tuple) or len(answer) != 2:
         raise AnswerError("give two things, (q, T): three numbers and a 3 by 3 matrix")
-    try:
-        q, T = (torch.as_tensor(part, dtype=torch.float64).detach().cpu() for part in answer)
-    except (TypeError, ValueError, RuntimeError):
-        raise AnswerError("q and T must be made of numbers") from None
+    q, T = (as_numbers(part) for part in answer)
     if q.shape != (3,) or T.shape != (3, 3):
         raise AnswerError(
             f"q must have shape (3,) and T (3, 3); got {tuple(q.shape)} and {tuple(T.shape)}"
         )
-    if (q < 0).any() or abs(q.sum().item() - 1) > 1e-6:
+    if not (q.isfinite().all() and T.isfinite().all()):
+        raise AnswerError("q or T has infinite or NaN entries")
+    if (q < 0).any() or not _ones(q.sum()):
         return "not-q"
-    if (T < 0).any() or ((T.sum(1) - 1).abs() > 1e-6).any():
+    if (T < 0).any() or not _ones(T.sum(1)):
         return "columns" if ((T >= 0).all() and _ones(T.sum(0))) else "not-rows"
     off = T - 2 * torch.eye(3, dtype=T.dtype)  # the diagonal can no longer win
     if (T.diagonal() <= off.max(1).values + 1e-9).any():
@@ -301,6 +337,8 @@ def _judge_ambiguous(answer: Any) -> str | None:
     top = q.sort(descending=True).values
     if top[0] - top[1] < 1e-9:
         return "clean-tie"
+    if torch.allclose(T, torch.eye(3, dtype=T.dtype)):
+        return "no-noise"
     noisy = q @ T
     if noisy.argmax() == q.argmax() or noisy.max() - noisy[q.argmax()] < 1e-9:
         even = torch.allclose(T, T.T) and torch.allclose(T.diagonal(), T[0, 0].expand(3))
@@ -310,7 +348,7 @@ def _judge_ambiguous(answer: Any) -> str | None:
 
 
 def _ones(sums: Tensor) -> bool:
-    return bool(((sums - 1).abs() < 1e-6).all())
+    return bool(((sums - 1).abs() < 1e-5).all())
 
 
 _CLEAR, _UNSURE = [1.0, 0.0, 0.0], [0.55, 0.45, 0.0]
@@ -335,6 +373,7 @@ register(
             "zero and the theorem holds. Make the image ambiguous.",
             "clean-tie": "q has two equally likely classes, so no class was preferred to begin "
             "with. Let one lead a little.",
+            "no-noise": "this T leaves every label as it is. Let a class lose some of its labels.",
             "symmetric": "symmetric noise shrinks all gaps between classes alike and never "
             "reorders them. Let the classes suffer differently.",
             "same": "after the noise the same class still leads, in q T. Let the leading class "
@@ -363,10 +402,16 @@ register(
             (([0.5, 0.5, 0.0], _LEAKY), "clean-tie"),
             ((_UNSURE, _EVEN), "symmetric"),
             (([0.9, 0.1, 0.0], _LEAKY), "same"),
+            ((_UNSURE, torch.eye(3)), "no-noise"),
+            ((_UNSURE, torch.full((3, 3), torch.nan)), "error"),
+            (([torch.nan] * 3, _LEAKY), "error"),
+            ((_UNSURE, ...), "error"),
         ],
         right_bank=[
             (_UNSURE, _LEAKY),
             (torch.tensor(_UNSURE), torch.tensor(_LEAKY)),
+            (_UNSURE, list(torch.tensor(_LEAKY))),
+            ([Fraction(55, 100), Decimal("0.45"), 0], list(np.array(_LEAKY))),
             ([0.4, 0.3, 0.3], [[0.5, 0.4, 0.1], [0.0, 0.9, 0.1], [0.0, 0.1, 0.9]]),
             ((0.55, 0.45, 0.0), [[0.8, 0.2, 0.0], [0.0, 0.8, 0.2], [0.2, 0.0, 0.8]]),
         ],

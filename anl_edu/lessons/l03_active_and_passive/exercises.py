@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from anl_edu import losses
+from anl_edu.teach.answers import AnswerError, as_numbers, call, kind
 from anl_edu.teach.exercise import Exercise, register
-from anl_edu.teach.judges import (
-    AnswerError,
-    NotAttempted,
-    blank,
-    example,
-    judge_function,
-    judge_loss,
-)
+from anl_edu.teach.judges import example, judge_function, judge_loss
 
 # --- 03-normalise ------------------------------------------------------------------------------
 
@@ -107,13 +103,12 @@ register(
 
 
 def _judge_cheat(answer: Any) -> str | None:
-    try:
-        p = torch.as_tensor(answer, dtype=torch.float64).detach().cpu()
-    except (TypeError, ValueError, RuntimeError):
-        raise AnswerError("ten numbers are needed") from None
+    p = as_numbers(answer)
     if p.shape != (10,):
         raise AnswerError(f"p must have shape (10,), got {tuple(p.shape)}")
-    if (p < 0).any() or abs(p.sum().item() - 1) > 1e-6:
+    if not p.isfinite().all():
+        raise AnswerError("p has infinite or NaN entries")
+    if (p < 0).any() or abs(p.sum().item() - 1) > 1e-5:
         return "not-p"
     if p.argmax() == 0:
         return "learned"
@@ -157,12 +152,16 @@ register(
             ([0.4, 0.6] + [0.0] * 8, "zero"),
             ([0.1, 0.2] + [0.0875] * 8, "spread"),
             ([0.3, 0.6] + [0.0125] * 8, "not-low"),
+            ([torch.nan] * 10, "error"),
+            ([0.4, *[...] * 9], "error"),
         ],
         right_bank=[
             _TINY,
             torch.tensor(_TINY),
             tuple([0.45, 0.55 - 8e-9] + [1e-9] * 8),
             torch.softmax(torch.tensor([0.0, 0.2] + [-40.0] * 8), 0),
+            [0.4] + [1e-6] * 8 + [0.6],  # adds to 1.000008
+            [Fraction(2, 5), Decimal("0.6"), *[Fraction(1, 10**12)] * 8],
         ],
     )
 )
@@ -288,6 +287,8 @@ register(
             lambda K: 0.5 / (K - 1),
             lambda K: (_A / 2) / (_A * (K - 1)),
             lambda K: torch.tensor(1.0) / (2 * K - 2),
+            lambda K: Fraction(1, 2 * K - 2),
+            lambda K: [1 / (2 * K - 2)],
         ],
     )
 )
@@ -298,50 +299,48 @@ register(
 
 def _judge_not_mae(answer: Any) -> str | None:
     if not callable(answer):
-        raise AnswerError("a function of (p, y) is needed")
+        raise AnswerError(f"a function of (p, y) is needed, not {kind(answer)}")
     generator = torch.Generator().manual_seed(0)
     p = torch.randn(40, 6, generator=generator, dtype=torch.float64).softmax(1)
-    y = torch.arange(40) % 6
-    table = torch.stack([_values(answer, p, torch.full_like(y, k)) for k in range(6)], 1)
-    if table.std(1).max() < 1e-6 * table.abs().max():
+    labels = torch.arange(6)
+    table = torch.stack([_values(answer, p, k.expand(40)) for k in labels], 1)  # (40, 6)
+    spread = (table.max() - table.min()).item()  # adding a constant does not change it
+    if table.std(1).max() <= 1e-6 * table.abs().max():
         return "constant"
+    if table.std(0).max() <= 1e-6 * spread:
+        return "ignores-p"
     sums = table.sum(1)
-    if (sums.max() - sums.min()).abs() > 1e-4 * sums.abs().max():
+    if sums.max() - sums.min() > 1e-4 * spread:
         return "not-symmetric"
     sure = torch.eye(6, dtype=torch.float64) * 0.9 + 0.1 / 6  # six confident predictions
-    right = _values(answer, sure, torch.arange(6))
-    wrong = _values(answer, sure, (torch.arange(6) + 1) % 6)
+    right, wrong = (_values(answer, q, labels) for q in (sure, sure.roll(1, 0)))
     if not (right < wrong).all():
         return "wrong-way"
-    value = table.flatten()
-    X = torch.stack([p.flatten(), torch.ones_like(value)], 1)
-    rest = value - X @ torch.linalg.lstsq(X, value[:, None]).solution[:, 0]
-    if rest.abs().max() < 1e-4 * value.abs().max():
+    if _line_in(p, table):
         return "still-mae"
-    nce = p.log() / p.log().sum(1, keepdim=True)
-    if torch.allclose(table, nce * (value.sum() / nce.sum()), rtol=1e-4):
-        return "nce"
-    return None
+    return "nce" if _line_in(p.log() / p.log().sum(1, keepdim=True), table) else None
+
+
+def _line_in(x: Tensor, table: Tensor) -> bool:
+    """Tell whether the table is a x + b_k, with one slope and a constant for each label."""
+    constants = torch.eye(6, dtype=x.dtype).repeat(len(x), 1)
+    X = torch.cat([x.reshape(-1, 1), constants], 1)  # (40 * 6, 1 + 6)
+    value = table.flatten()
+    rest = value - X @ torch.linalg.lstsq(X, value[:, None]).solution[:, 0]
+    return bool(rest.abs().max() < 1e-4 * (value.max() - value.min()))
 
 
 def _values(answer: Callable[..., Any], p: Tensor, y: Tensor) -> Tensor:
-    try:
-        given = answer(p.clone(), y.clone())
-    except NotImplementedError:
-        raise NotAttempted from None
-    except Exception as error:
-        raise AnswerError(f"it raised {type(error).__name__}: {error}") from error
-    if blank(given):
-        raise NotAttempted
-    try:
-        values = torch.as_tensor(given, dtype=torch.float64).detach().cpu()
-    except (TypeError, ValueError, RuntimeError):
-        raise AnswerError("it must give numbers") from None
+    values = as_numbers(call(answer, p, y))
     if values.shape != y.shape:
         raise AnswerError(f"the result has shape {tuple(values.shape)}; it should be ({len(y)},)")
     if not torch.isfinite(values).all():
         raise AnswerError("the result has infinite or NaN values where it should not")
     return values
+
+
+def _nce_of(p: Tensor, y: Tensor) -> Tensor:
+    return _own(p.log(), y) / p.log().sum(1)
 
 
 def _complement_of(g: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
@@ -358,12 +357,15 @@ register(
         judge=_judge_not_mae,
         hints={
             "constant": "this loss does not depend on the label at all.",
+            "ignores-p": "this loss does not depend on the prediction at all.",
             "not-symmetric": "the sum over labels differs between predictions. Divide by a sum "
             "over labels.",
             "wrong-way": "a confident right answer costs more than a confident wrong one: turn it "
             "round, for instance 1 - ...",
-            "still-mae": "this is a straight line in p_y: MAE in disguise once more.",
-            "nce": "this is NCE, the active half. Normalise something other than -log p.",
+            "still-mae": "this is a straight line in p_y: MAE in disguise once more, whatever "
+            "constants are added.",
+            "nce": "this is NCE, the active half, times a number and plus constants. Normalise "
+            "something other than -log p.",
         },
         general_hints=[
             "Normalising makes anything symmetric: choose g(p_k) > 0 and divide by its sum over "
@@ -381,8 +383,19 @@ register(
             (lambda p, y: -_own(p, y).log(), "not-symmetric"),
             (lambda p, y: _own(p**2, y) / (p**2).sum(1), "wrong-way"),
             (lambda p, y: 2 * (1 - _own(p, y)), "still-mae"),
-            (lambda p, y: _own(p.log(), y) / p.log().sum(1), "nce"),
-            (lambda p, y: 3 * _own(p.log(), y) / p.log().sum(1), "nce"),
+            (lambda p, y: 2 * (1 - _own(p, y)) + 0.1 * y, "still-mae"),
+            (lambda p, y: 1 - _own(p, y) + 5 * y, "still-mae"),
+            (_nce_of, "nce"),
+            (lambda p, y: 3 * _nce_of(p, y), "nce"),
+            (lambda p, y: _nce_of(p, y) + 3, "nce"),
+            (lambda p, y: 2 * _nce_of(p, y) - 0.3, "nce"),
+            (lambda p, y: _nce_of(p, y) - 1 + 0.01 * y, "nce"),
+            (lambda p, y: torch.zeros(len(y)), "constant"),
+            (lambda p, y: y.double(), "ignores-p"),
+            (lambda p, y: 1e6 - _own(p, y).log(), "not-symmetric"),
+            (lambda p, y: _own(p, y), "wrong-way"),
+            (lambda p, y: _complement_of(lambda q: q**2)(p, y) + 0j, "error"),
+            (lambda p, y: torch.zeros(3, dtype=torch.bool).mean(), "error"),
         ],
         right_bank=[
             _complement_of(lambda p: p**2),
@@ -390,6 +403,7 @@ register(
             lambda p, y: losses.nnce(p.log(), y),
             lambda p, y: losses.nfl(p.log(), y),
             lambda p, y: _complement_of(lambda q: q**3)(p, y).tolist(),
+            lambda p, y: 1e3 + _complement_of(lambda q: q**2)(p, y),
         ],
     )
 )

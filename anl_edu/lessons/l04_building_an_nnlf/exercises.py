@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from anl_edu import losses
+from anl_edu.lessons.l04_building_an_nnlf.own_loss import judge_own
+from anl_edu.teach.answers import AnswerError, call, one_line
 from anl_edu.teach.exercise import Exercise, register
-from anl_edu.teach.judges import (
-    AnswerError,
-    NotAttempted,
-    blank,
-    example,
-    judge_function,
-    judge_number,
-)
+from anl_edu.teach.judges import example, judge_function, judge_number
 
 P_MIN = losses.P_MIN
 A_CE = losses.ce_maximum()
@@ -246,15 +244,27 @@ register(
                 "alpha-K": 95.0,
                 "halves": 10 / 2,
                 "passive-only": 45.0,
+                "both-K": 100.0,
+                "no-alpha": 46.0,
+                "minus-one": 54.0,
+                "mean": 9.5,
             },
+            rtol=1e-6,  # a whole number
         ),
         hints={
             "K": "you took K for the second half; the shares of K classes leave K - 1.",
-            "weights-only": "that is alpha + beta; the second half sums to K - 1, not to 1.",
+            "weights-only": "that is alpha + beta, or 1 + 9 without the weights: the second half "
+            "sums to K - 1, and each half has its weight.",
             "both": "you gave both halves K - 1; the active half sums to 1.",
             "alpha-K": "the active half, L_y / sum_k L_k, sums to 1 over the labels, not to K.",
             "halves": "one half alone gives that; add the other.",
             "passive-only": "that is the second half, beta (K - 1); add the first.",
+            "both-K": "that is (alpha + beta) K, but over the labels the first half sums to 1, and "
+            "the second to K - 1.",
+            "no-alpha": "the second half is right; the first, 1, is weighed by alpha.",
+            "minus-one": "beta weighs the whole of K - 1, the 1 that is taken off included; and "
+            "alpha the 1 of the first half.",
+            "mean": "1 - 1/K is the second half's mean over the labels; their sum is asked for.",
         },
         general_hints=[
             "Sum each half on its own, then weigh and add.",
@@ -269,8 +279,16 @@ register(
             (95, "alpha-K"),
             (5, "halves"),
             (45, "passive-only"),
+            (100, "both-K"),
+            (46, "no-alpha"),
+            (54, "minus-one"),
+            (9.5, "mean"),
+            *[(near, "error") for near in (49.5, 49.6, 50.45, 50.1, "50", -50, 500)],
         ],
-        right_bank=[50, 50.0, torch.tensor(50.0)],
+        right_bank=[
+            *(50, 50.0, torch.tensor(50.0), torch.tensor([50]), np.float32(50)),
+            *(Fraction(50), Decimal(50)),
+        ],
     )
 )
 
@@ -289,6 +307,18 @@ def _focal_no_grad(logits: Tensor, gamma: float) -> Tensor:
     return weight * -logits.log_softmax(1)
 
 
+def _focal_in_place(logits: Tensor, gamma: float) -> Tensor:
+    logits -= logits.max(1, keepdim=True).values
+    return _focal(logits, gamma)
+
+
+def _focal_spoiled(logits: Tensor, gamma: float) -> Tensor:
+    p = logits.softmax(1)
+    table = -((1 - p.detach()) ** gamma) * p.log()
+    p += 1  # autograd needed it as it was
+    return table
+
+
 _FOCAL = {
     "not-a-power": lambda z, g: -(1 - z.softmax(1)) * g * z.log_softmax(1),
     "p-not-1-p": lambda z, g: -(z.softmax(1) ** g) * z.log_softmax(1),
@@ -302,11 +332,14 @@ _FOCAL = {
 def _slope(table: Any, logits: Tensor, gamma: float) -> Tensor | None:
     """Gradient at the logits of a fixed random sum of the table; None without a graph."""
     z = logits.clone().requires_grad_()
-    value = table(z, gamma)
+    value = call(table, z, gamma)
     if not isinstance(value, Tensor) or not value.requires_grad:
         return None
     weights = torch.linspace(0.5, 1.5, value.numel()).reshape(value.shape)
-    (slope,) = torch.autograd.grad((weights * value).sum(), z, allow_unused=True)
+    try:
+        (slope,) = torch.autograd.grad((weights * value).sum(), z, allow_unused=True)
+    except RuntimeError as error:
+        raise AnswerError(f"right values, but their gradient raised {one_line(error)}") from error
     return slope
 
 
@@ -367,82 +400,15 @@ register(
             (lambda z, g: losses.fl_table(z, g).detach(), "all-detached"),
             (lambda z, g: -((1 - z.softmax(1)) ** g) * z.log_softmax(1).detach(), "gradient"),
             (lambda z, g: losses.fl_table(z, g)[:, 0], "error"),
+            (lambda z, g: losses.fl_table(z, g) + 0j, "error"),
+            (_focal_spoiled, "error"),
         ],
-        right_bank=[_focal, _focal_no_grad, losses.fl_table],
+        right_bank=[_focal, _focal_no_grad, _focal_in_place, losses.fl_table],
     )
 )
 
 
 # --- a loss of one's own --------------------------------------------------------------------
-
-
-def _judge_own(answer: Any) -> str | None:
-    """Judge (table, A): an active loss table and its largest value on p in [p_min, 1]."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        raise AnswerError("two things are needed: your table function and its maximum A")
-    table, A = answer
-    if blank(table) or blank(A):
-        raise NotAttempted
-    if not callable(table):
-        raise AnswerError("the first of the two must be your table function, not called")
-    z = example(8, 5, seed=2)[0].double()  # (8, 5)
-    L = _entries(table, z)
-    if (L < -1e-9).any():
-        return "negative"
-    if not _falls(table, z, L):
-        return "not-active"
-    if not isinstance(A, int | float | Tensor) or isinstance(A, bool):
-        raise AnswerError("the second of the two must be a number, the maximum A")
-    if not math.isfinite(float(A)):
-        return "infinite"
-    # The largest value on [p_min, 1], and the limit at p = 0 where that is finite: both will do.
-    at_p_min, at_zero = (_value_at(table, p) for p in (P_MIN, 1e-200))
-    if float(A) < 0.99 * at_p_min:
-        return "too-small"
-    near = [v for v in (at_p_min, at_zero) if abs(float(A) - v) <= 0.01 * v]
-    if not near:
-        return "too-large"
-    return None if _gradient_is_finite(table) else "gradient"
-
-
-def _entries(table: Any, z: Tensor) -> Tensor:
-    try:
-        L = table(z.clone())
-    except Exception as error:
-        raise AnswerError(f"it raised {type(error).__name__}: {error}") from error
-    if blank(L):
-        raise NotAttempted
-    if not isinstance(L, Tensor) or L.shape != z.shape:
-        found = tuple(L.shape) if isinstance(L, Tensor) else type(L).__name__
-        raise AnswerError(f"the table of logits {tuple(z.shape)} must have that shape, not {found}")
-    if not torch.isfinite(L).all():
-        raise AnswerError("the table has infinite or NaN entries for ordinary logits")
-    return L.detach()
-
-
-def _falls(table: Any, z: Tensor, L: Tensor) -> bool:
-    """Whether L_k falls everywhere when the logit of k alone rises."""
-    for k in range(z.shape[1]):
-        up = z.clone()
-        up[:, k] += 0.5
-        if not (_entries(table, up)[:, k] < L[:, k]).all():
-            return False
-    return True
-
-
-def _value_at(table: Any, p: float) -> float:
-    """Return the table's entry for a class of probability p, the rest on one other class."""
-    z = torch.tensor([[math.log(p), math.log1p(-p)]], dtype=torch.float64)
-    return _entries(table, z)[0, 0].item()
-
-
-def _gradient_is_finite(table: Any) -> bool:
-    z = torch.tensor([[60.0, 0.0, -60.0]], requires_grad=True)  # float32: p is exactly 1, 0, 0
-    value = table(z)
-    if not value.requires_grad:
-        return False
-    (slope,) = torch.autograd.grad(value.clamp(max=1e6).sum(), z)
-    return bool(torch.isfinite(slope).all())
 
 
 def _root(z: Tensor) -> Tensor:
@@ -458,9 +424,16 @@ register(
             "Give (my_table, my_maximum): a table of an active loss of your own, (N, K), and its "
             "largest value A for probabilities from 1e-7 to 1."
         ),
-        judge=_judge_own,
+        judge=judge_own,
         hints={
+            "batch": "a sample's row changes with the other samples of the batch; work along "
+            "dim=1, the classes.",
             "negative": "some entries are below 0; shift the loss so that its best value is 0.",
+            "not-of-p": "adding one number to all of a sample's logits changes your table, but no "
+            "probability: make it of p = softmax(logits).",
+            "not-own-p": "L_k has to depend on p_k alone, by one formula for all classes; yours "
+            "changes with the other classes' shares, or with k.",
+            "not-zero": "at p = 1 the loss has to be 0; take away what it is there.",
             "not-active": "L_k has to fall, everywhere, as p_k grows; yours does not.",
             "infinite": "A has to be finite; clamp p at 1e-7 and take the value there.",
             "too-small": "your table has entries above A; then A - L_k is negative.",
@@ -482,6 +455,27 @@ register(
         ),
         wrong_bank=[
             ((lambda z: z.softmax(1), 1.0), "not-active"),
+            ((lambda z: 2 - z.softmax(1), 2), "not-zero"),
+            ((lambda z: 1.5 - z.softmax(1), 1.5), "not-zero"),
+            ((lambda z: torch.exp(-z.softmax(1)), 1.0), "not-zero"),
+            ((lambda z: 1 / (1 + z.softmax(1)), 1.0), "not-zero"),
+            ((lambda z: losses.ce_table(z, P_MIN) + 1, A_CE + 1), "not-zero"),
+            ((lambda z: losses.ce_table(z, P_MIN) + 5, A_CE + 5), "not-zero"),
+            ((lambda z: 1 - z.sigmoid(), 1.0), "not-of-p"),
+            ((lambda z: -torch.nn.functional.logsigmoid(z), A_CE), "not-of-p"),
+            ((lambda z: torch.nn.functional.softplus(-z), A_CE), "not-of-p"),
+            ((lambda z: torch.exp(-z), 1e7), "not-of-p"),
+            ((lambda z: 1 - (2 * z).softmax(1), 1.0), "not-own-p"),
+            ((lambda z: (1 - z.softmax(1)) * torch.arange(1, z.shape[1] + 1), 5.0), "not-own-p"),
+            ((lambda z: 1 - z.softmax(0), 1.0), "batch"),
+            ((lambda z: losses.ce_table(z) / losses.ce_table(z).max(), 1.0), "batch"),
+            ((lambda z: 1 - z.softmax(1).numpy(), 1.0), "error"),
+            ((lambda z: 1 - z.softmax(1) + 0j, 1.0), "error"),
+            ((_root, ...), "error"),
+            ((_root, A_CE**0.5 + 0j), "error"),
+            ((_root, True), "error"),
+            ((_root, [A_CE**0.5] * 2), "error"),
+            ((_root, losses.ce_maximum), "error"),
             ((lambda z: z.softmax(1) * 0 + 1, 1.0), "not-active"),
             ((lambda z: -z.softmax(1), 0.0), "negative"),
             ((losses.ce_table, math.inf), "infinite"),
@@ -498,6 +492,13 @@ register(
             (lambda z: losses.ce_table(z, P_MIN).log1p(), math.log1p(A_CE)),
             (lambda z: -torch.expm1(-0.1 * losses.ce_table(z)) / 0.1, 10.0),
             [losses.fl_table, losses.fl_maximum()],
+            (lambda z: 1 - z.softmax(1), np.float32(1)),
+            (lambda z: 1 - z.softmax(1), np.int64(1)),
+            (lambda z: 1 - z.softmax(1), np.array(1.0)),
+            (lambda z: 1 - z.softmax(1), Fraction(1)),
+            (lambda z: 1 - z.softmax(1), [1]),
+            (lambda z: 1 - z.float().softmax(1), Decimal(1)),
+            (lambda z: 1 - z.sub_(z.max(1, keepdim=True).values).softmax(1), 1.0),
         ],
     )
 )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -261,7 +265,16 @@ register(
         "classes, sharing 1 - p_y equally, fall below p_min. Give 1 - p_y at that moment.",
         judge=judge_number(
             99e-7,
-            {"p-min": 1e-7, "K": 100e-7, "ten": 9e-7, "p-y": 1 - 99e-7},
+            {
+                "p-min": 1e-7,
+                "K": 100e-7,
+                "ten": 9e-7,
+                "p-y": 1 - 99e-7,
+                "percent": 99e-5,
+                "one-place-up": 99e-6,
+                "one-place-down": 99e-8,
+                "divided": 1e-7 / 99,
+            },
             rtol=2e-3,
             atol=0.0,
         ),
@@ -270,14 +283,33 @@ register(
             "K": "the label is not one of the *other* classes: there are K − 1 of them.",
             "ten": "that is for K = 10. Here K = 100.",
             "p-y": "that is p_y; 1 − p_y is asked for.",
+            "percent": "that is in per cent; give the share itself, as p_min is given.",
+            "one-place-up": "ten times too large: 1e-7 is 0.0000001, with six zeros after the "
+            "point.",
+            "one-place-down": "ten times too small: count the places of 1e-7 once more.",
+            "divided": "p_min is what each of them has when the share is divided; to undo that, "
+            "multiply.",
         },
         general_hints=[
             "Each of the other classes has (1 − p_y) / (K − 1).",
             "Set (1 − p_y) / (K − 1) equal to p_min and solve.",
         ],
         solution="answer = (100 - 1) * 1e-7    # 9.9e-06",
-        wrong_bank=[(1e-7, "p-min"), (1e-5, "K"), (9e-7, "ten"), (1 - 9.9e-6, "p-y")],
-        right_bank=[9.9e-6, 99e-7, torch.tensor(9.9e-6, dtype=torch.float64)],
+        wrong_bank=[
+            (1e-7, "p-min"),
+            (1e-5, "K"),
+            (9e-7, "ten"),
+            (1 - 9.9e-6, "p-y"),
+            (9.9e-4, "percent"),
+            (9.9e-5, "one-place-up"),
+            (9.9e-7, "one-place-down"),
+            (1.01e-9, "divided"),
+            *[(other, "error") for other in (9.9e-3, 5e-6, -9.9e-6)],
+        ],
+        right_bank=[
+            *(9.9e-6, 99e-7, torch.tensor(9.9e-6, dtype=torch.float64), [9.9e-6]),
+            *(Fraction(99, 10**7), Decimal("9.9e-6"), np.float32(9.9e-6)),
+        ],
     )
 )
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -180,11 +183,16 @@ register(
             "delta / 5, clip / 5, and lr * 5.",
         ],
         solution="answer = [5e-5 / 5, 0.05 * 5, 5 / 5]",
-        wrong_bank=[(value, key) for key, value in _SAME_MISTAKES.items()],
+        wrong_bank=[
+            *[(value, key) for key, value in _SAME_MISTAKES.items()],
+            ([1e-5, 0.25, 2.0], "error"),
+            ([1e-5, 0.25, ...], "error"),
+        ],
         right_bank=[
             _SAME,
             torch.tensor(_SAME),
             (5e-5 / 5, 0.05 * 5, 5 / 5),
+            [Fraction(1, 100_000), Decimal("0.25"), np.float32(1)],
         ],
     )
 )
@@ -256,8 +264,10 @@ register(
 _CURVES = [
     (torch.tensor(held, dtype=torch.float64), torch.tensor(test, dtype=torch.float64))
     for held, test in (
-        ([0.20, 0.31, 0.38, 0.36, 0.29], [0.41, 0.66, 0.83, 0.85, 0.60]),
-        ([0.25, 0.33, 0.30, 0.35, 0.34, 0.28], [0.50, 0.72, 0.78, 0.76, 0.74, 0.55]),
+        # Where `held` is largest `test` is low, and where `held` is next to largest it is high:
+        # whoever looks at `test` to choose, alone or together with `held`, finds another epoch.
+        ([0.25, 0.41, 0.405, 0.30, 0.18, 0.27], [0.45, 0.58, 0.80, 0.86, 0.40, 0.62]),
+        ([0.22, 0.38, 0.31, 0.398, 0.40, 0.20, 0.29], [0.50, 0.79, 0.88, 0.84, 0.60, 0.66, 0.46]),
     )
 ]
 
@@ -281,6 +291,9 @@ _CHOSEN_MISTAKES: dict[str, Callable[..., Any]] = {
     "held-at-best": lambda held, test: held[test.argmax()],
     "epoch": lambda held, test: held.argmax(),
     "worst": lambda held, test: test[held.argmin()],
+    "both": lambda held, test: test[(held + test).argmax()],
+    "first": lambda held, test: test[0],
+    "lowest": lambda held, test: test.min(),
 }
 
 register(
@@ -300,6 +313,10 @@ register(
             "held-at-best": "the two are exchanged: pick by `held`, report from `test`.",
             "epoch": "this is the epoch's index; the test accuracy at that epoch is asked for.",
             "worst": "you took the epoch where `held` is lowest.",
+            "both": "this picks the epoch by both curves together; `test` may not be looked at "
+            "before the epoch is chosen.",
+            "first": "this is the first epoch, before the model has learned anything.",
+            "lowest": "this is the lowest test accuracy; `held` is not used yet.",
         },
         general_hints=[
             "Which of the two curves may you look at before you have decided?",
@@ -307,7 +324,18 @@ register(
             "test[held.argmax()]",
         ],
         solution="def chosen_accuracy(held, test):\n    return test[held.argmax()]",
-        wrong_bank=[(fn, key) for key, fn in _CHOSEN_MISTAKES.items()],
-        right_bank=[_chosen, _chosen_float, _chosen_list],
+        wrong_bank=[
+            *[(fn, key) for key, fn in _CHOSEN_MISTAKES.items()],
+            (lambda held, test: test[(held * test).argmax()], "both"),
+            (lambda held, test: test[(10 * held + test).argmax()], "both"),
+            (lambda held, test: test[test.argsort(descending=True)[:2]].mean(), "error"),
+            (lambda held, test: _chosen(held, test) + 0j, "error"),
+        ],
+        right_bank=[
+            *(_chosen, _chosen_float, _chosen_list),
+            lambda held, test: test[held == held.max()],
+            lambda held, test: test[held.topk(1).indices],
+            lambda held, test: test.gather(0, held.argmax(0, keepdim=True)),
+        ],
     )
 )
