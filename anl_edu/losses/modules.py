@@ -153,13 +153,13 @@ def anl(
     """
     if not callable(table):
         raise TypeError(f"table must be a function of logits, got {type(table).__qualname__}")
-    settings = {
-        "maximum": number("maximum", maximum, above(0)),
-        "alpha": number("alpha of 'anl'", alpha, at_least(0)),
-        "beta": number("beta of 'anl'", beta, at_least(0)),
-    }
+    A = number("maximum", maximum, above(0))
+    alpha = number("alpha of 'anl'", alpha, at_least(0))
+    beta = number("beta of 'anl'", beta, at_least(0))
+    settings = {"maximum": A, "alpha": alpha, "beta": beta}
     title = name or f"anl({getattr(table, '__name__', type(table).__name__)})"
-    return Loss(title, partial(_anl_of, table, **settings), settings, reduction, ignore_index)
+    function = partial(_anl_of, table, A=A, alpha=alpha, beta=beta)
+    return Loss(title, function, settings, reduction, ignore_index)
 
 
 def check_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> None:
@@ -183,7 +183,7 @@ def _anl_of(
     logits: Tensor,
     targets: Tensor,
     *,
-    maximum: float,
+    A: float,
     alpha: float,
     beta: float,
 ) -> Tensor:
@@ -194,7 +194,7 @@ def _anl_of(
             f"table(logits) must give {tuple(logits.shape)}, a loss under every label, "
             f"got {tuple(L.shape)}"
         )
-    return active_negative(L, targets, maximum, alpha, beta)
+    return active_negative(L, targets, A, alpha, beta)
 
 
 def _integer(what: str, value: object) -> int:

@@ -167,7 +167,9 @@ def number(what: str, value: object, allowed: Range) -> float:
         result = float(plain)
     except OverflowError:
         raise ValueError(f"{what} must be {allowed}, got a number too large for a float") from None
-    if not math.isfinite(result) or result not in allowed:
+    if not math.isfinite(result):
+        raise ValueError(f"{what} must be finite and {allowed}, got {value!r}")
+    if result not in allowed:
         raise ValueError(f"{what} must be {allowed}, got {value!r}")
     return result
 

@@ -30,6 +30,8 @@ def entropy_regularizer(logits: Tensor) -> Tensor:
     classes in balance under noise that is not symmetric. Their code gives lambda for CIFAR-10 (2)
     and CIFAR-100 (0.01) alone, and clamps p and p_bar at 1e-7; here nothing is clamped.
     """
+    if not isinstance(logits, Tensor):
+        raise TypeError(f"logits must be a tensor, got {type(logits).__qualname__}")
     dtype = torch.promote_types(logits.dtype, torch.float32)
     if logits.numel() == 0:
         return logits.sum(dtype=dtype)
