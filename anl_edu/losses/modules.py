@@ -19,7 +19,9 @@ class Loss(nn.Module):
 
     Positions whose target is ``ignore_index`` count for nothing: value 0, no gradient, and "mean"
     divides by the number of the others. Where that number is 0 (an empty or wholly ignored batch)
-    the mean is 0 with gradient 0, unlike PyTorch's NaN, so that a step on it changes nothing.
+    the mean is 0 with gradient 0, unlike PyTorch's NaN, so that a step on it changes nothing. As in
+    PyTorch, logits there have to be numbers: where they are NaN or infinite the value is still 0,
+    but the gradient is NaN (hiding them would cost a quarter of the time of a loss per pixel).
 
     Shapes and dtypes are checked at every call, class ids only where they lie in the CPU's memory:
     on a GPU reading them back would stall every step, so call `check_labels` once per data set.
