@@ -1,41 +1,18 @@
 """Robust losses for noisy labels.
 
 Read in this order: `tables` (loss tables and the constructions), `functions` (single losses),
-`combinations` (sums of two, ANL among them), `modules` (`build`, checks, reductions),
-`regularizers` (what training adds).
+`combinations` (sums of two, ANL among them), `registry` (names, defaults and ranges), `modules`
+(`build`, checks, reductions), `regularizers` (what training adds). Needs PyTorch and nothing else.
+
+Every loss of `functions` and `combinations` is a function here too: ``losses.nce_mae`` for
+"nce+mae".
 """
 
-from anl_edu.losses.combinations import (
-    anl_ce,
-    anl_fl,
-    jal_ce,
-    jal_fl,
-    nce_ael,
-    nce_agce,
-    nce_aul,
-    nce_mae,
-    nce_rce,
-    nfl_mae,
-    nfl_rce,
-    sce,
-)
-from anl_edu.losses.functions import (
-    ael,
-    agce,
-    amse,
-    aul,
-    ce,
-    ece,
-    fl,
-    gce,
-    mae,
-    nce,
-    nfl,
-    nnce,
-    nnfl,
-    rce,
-)
-from anl_edu.losses.modules import Loss, anl, build, check_labels, defaults, label, names
+from typing import TYPE_CHECKING
+
+from anl_edu.losses import combinations, functions, registry  # noqa: F401  (losses register)
+from anl_edu.losses.modules import Loss, anl, build, check_labels
+from anl_edu.losses.registry import defaults, label, names
 from anl_edu.losses.regularizers import entropy_regularizer, l1_penalty
 from anl_edu.losses.tables import (
     P_MIN,
@@ -50,50 +27,30 @@ from anl_edu.losses.tables import (
     normalized_negative,
 )
 
+if TYPE_CHECKING:  # what the last lines do, for editors and mypy
+    from anl_edu.losses.combinations import *  # noqa: F403
+    from anl_edu.losses.functions import *  # noqa: F403
+
 __all__ = [
     "P_MIN",
     "Loss",
     "active",
     "active_negative",
-    "ael",
-    "agce",
-    "amse",
     "anl",
-    "anl_ce",
-    "anl_fl",
-    "aul",
     "build",
-    "ce",
     "ce_maximum",
     "ce_table",
     "check_labels",
     "defaults",
-    "ece",
     "entropy_regularizer",
-    "fl",
     "fl_maximum",
     "fl_table",
-    "gce",
-    "jal_ce",
-    "jal_fl",
     "l1_penalty",
     "label",
     "log_probabilities",
-    "mae",
     "names",
-    "nce",
-    "nce_ael",
-    "nce_agce",
-    "nce_aul",
-    "nce_mae",
-    "nce_rce",
-    "nfl",
-    "nfl_mae",
-    "nfl_rce",
-    "nnce",
-    "nnfl",
     "normalized",
     "normalized_negative",
-    "rce",
-    "sce",
 ]
+globals().update(registry.functions())
+__all__ += registry.functions()

@@ -1,7 +1,5 @@
-"""Losses as modules: checked input, reduction, ignored labels, and one place for every name."""
+"""Losses as modules: checked input, reduction and ignored labels."""
 
-import inspect
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,54 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from anl_edu.losses import combinations as both
-from anl_edu.losses import functions as single
+from anl_edu.losses.registry import above, at_least, entry, number, unwrapped
 from anl_edu.losses.tables import active_negative
-
-_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
-    "ce": single.ce,
-    "fl": single.fl,
-    "mae": single.mae,
-    "rce": single.rce,
-    "gce": single.gce,
-    "sce": both.sce,
-    "nce": single.nce,
-    "nfl": single.nfl,
-    "nnce": single.nnce,
-    "nnfl": single.nnfl,
-    "agce": single.agce,
-    "aul": single.aul,
-    "ael": single.ael,
-    "amse": single.amse,
-    "ece": single.ece,
-    "nce+mae": both.nce_mae,
-    "nce+rce": both.nce_rce,
-    "nfl+mae": both.nfl_mae,
-    "nfl+rce": both.nfl_rce,
-    "nce+agce": both.nce_agce,
-    "nce+aul": both.nce_aul,
-    "nce+ael": both.nce_ael,
-    "anl-ce": both.anl_ce,
-    "anl-fl": both.anl_fl,
-    "jal-ce": both.jal_ce,
-    "jal-fl": both.jal_fl,
-}
-
-_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
-    "alpha": (lambda v: v >= 0, "at least 0"),
-    "beta": (lambda v: v >= 0, "at least 0"),
-    "gamma": (lambda v: v >= 0, "at least 0"),
-    "q": (lambda v: v > 0, "above 0"),
-    "a": (lambda v: v > 0, "above 0"),
-    "m": (lambda v: v >= 0, "at least 0"),
-    "p_min": (lambda v: 0 < v < 1, "between 0 and 1, both excluded"),
-}
-# Where a loss asks for more than its parameter's name does.
-_NARROWER: dict[tuple[str, str], tuple[Callable[[float], bool], str]] = {
-    ("gce", "q"): (lambda v: 0 < v <= 1, "above 0 and at most 1"),
-    ("aul", "a"): (lambda v: v > 1, "above 1"),
-    ("nce+aul", "a"): (lambda v: v > 1, "above 1"),
-}
 
 
 class Loss(nn.Module):
@@ -67,7 +19,9 @@ class Loss(nn.Module):
 
     Positions whose target is ``ignore_index`` count for nothing: value 0, no gradient, and "mean"
     divides by the number of the others. Where that number is 0 (an empty or wholly ignored batch)
-    the mean is 0 with gradient 0, unlike PyTorch's NaN, so that a step on it changes nothing.
+    the mean is 0 with gradient 0, unlike PyTorch's NaN, so that a step on it changes nothing. As in
+    PyTorch, logits there have to be numbers: where they are NaN or infinite the value is still 0,
+    but the gradient is NaN (hiding them would cost a quarter of the time of a loss per pixel).
 
     Shapes and dtypes are checked at every call, class ids only where they lie in the CPU's memory:
     on a GPU reading them back would stall every step, so call `check_labels` once per data set.
@@ -95,7 +49,7 @@ class Loss(nn.Module):
         self.function = function
         self.parameters_ = parameters
         self.reduction = reduction
-        self.ignore_index = ignore_index
+        self.ignore_index = _integer("ignore_index", ignore_index)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Reduced loss; see the class."""
@@ -137,22 +91,6 @@ class Loss(nn.Module):
         return ", ".join([*shown, f"reduction={self.reduction!r}"])
 
 
-def names() -> tuple[str, ...]:
-    """Every name that `build` knows."""
-    return tuple(_FUNCTIONS)
-
-
-def label(name: str) -> str:
-    """Return the name as the papers print it: ``"anl-ce"`` gives ``"ANL-CE"``."""
-    return name.upper() if name.lower() in _FUNCTIONS else name
-
-
-def defaults(name: str) -> dict[str, Any]:
-    """Parameters of the named loss with their default values."""
-    signature = inspect.signature(_function(name))
-    return {k: p.default for k, p in list(signature.parameters.items())[2:]}
-
-
 def build(
     name: str, reduction: str = "mean", ignore_index: int = -100, **parameters: float
 ) -> Loss:
@@ -167,23 +105,20 @@ def build(
     ignore_index : int
         Target value that counts for nothing.
     **parameters
-        The loss's own parameters; the others keep the values of ``defaults(name)``.
+        The loss's own parameters, as numbers of Python or NumPy or 0-d tensors; the others keep
+        the values of ``defaults(name)``.
 
     Raises
     ------
     ValueError
         Unknown name or reduction, or a parameter out of its range.
     TypeError
-        A parameter the loss does not have, or one that is not a number.
+        A parameter the loss does not have, or one that is not a number; an ``ignore_index`` that
+        is not an integer.
     """
-    known = defaults(name)
-    for key, value in parameters.items():
-        if key not in known:
-            takes = ", ".join(known) or "no parameters"
-            raise TypeError(f"loss {name!r} has no parameter {key!r}; it takes {takes}")
-        _check_parameter(name, key, value)
-    settings = known | parameters
-    return Loss(name, partial(_function(name), **settings), settings, reduction, ignore_index)
+    found = entry(name)
+    settings = {**found.defaults, **{k: found.read(k, v) for k, v in parameters.items()}}
+    return Loss(name, partial(found.function, **settings), settings, reduction, ignore_index)
 
 
 def anl(
@@ -202,7 +137,7 @@ def anl(
     ----------
     table : callable
         ``table(logits)`` gives the loss of every sample under every label, (N, K, ...) from
-        logits (N, K, ...). All entries finite and >= 0.
+        logits (N, K, ...). All entries finite and >= 0; another shape is an error.
     maximum : float
         A, the largest value an entry is to have. Larger entries count as A, without gradient, in
         the negative half. Some entry of every row must stay below it.
@@ -218,13 +153,14 @@ def anl(
     >>> square = lambda logits: (1 - logits.softmax(1)) ** 2
     >>> loss = anl(square, maximum=1.0)
     """
-    if not (_is_number(maximum) and 0 < maximum < math.inf):
-        raise ValueError(f"maximum must be a finite number above 0, got {maximum!r}")
-    for key, value in (("alpha", alpha), ("beta", beta)):
-        _check_parameter("anl", key, value)
-    settings = {"maximum": maximum, "alpha": alpha, "beta": beta}
+    if not callable(table):
+        raise TypeError(f"table must be a function of logits, got {type(table).__qualname__}")
+    A = number("maximum", maximum, above(0))
+    alpha = number("alpha of 'anl'", alpha, at_least(0))
+    beta = number("beta of 'anl'", beta, at_least(0))
+    settings = {"maximum": A, "alpha": alpha, "beta": beta}
     title = name or f"anl({getattr(table, '__name__', type(table).__name__)})"
-    function = partial(_anl_of, table, A=maximum, alpha=alpha, beta=beta)
+    function = partial(_anl_of, table, A=A, alpha=alpha, beta=beta)
     return Loss(title, function, settings, reduction, ignore_index)
 
 
@@ -233,6 +169,7 @@ def check_labels(labels: Tensor, num_classes: int, ignore_index: int = -100) -> 
 
     For a whole data set, once, on any device; it reads two numbers back.
     """
+    _check_tensor("targets", labels)
     if labels.dtype != torch.int64:
         raise TypeError(f"targets must be int64 class ids, got {labels.dtype}; use .long()")
     kept = labels[labels != ignore_index]
@@ -252,32 +189,33 @@ def _anl_of(
     alpha: float,
     beta: float,
 ) -> Tensor:
-    return active_negative(table(logits), targets, A, alpha, beta)
+    L = table(logits)
+    _check_tensor("what table(logits) gives", L)
+    if L.shape != logits.shape:
+        raise ValueError(
+            f"table(logits) must give {tuple(logits.shape)}, a loss under every label, "
+            f"got {tuple(L.shape)}"
+        )
+    return active_negative(L, targets, A, alpha, beta)
 
 
-def _function(name: str) -> Callable[..., Tensor]:
-    if name not in _FUNCTIONS:
-        raise ValueError(f"unknown loss {name!r}; known: {', '.join(_FUNCTIONS)}")
-    return _FUNCTIONS[name]
+def _integer(what: str, value: object) -> int:
+    plain = unwrapped(value)
+    if isinstance(plain, bool) or not isinstance(plain, int):
+        raise TypeError(f"{what} must be an integer, got {value!r}")
+    if not -(2**63) <= plain < 2**63:
+        raise ValueError(f"{what} must be an int64, as targets are, got one that is larger")
+    return plain
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _check_parameter(name: str, key: str, value: object) -> None:
-    if key == "detach_focal":
-        if not isinstance(value, bool):
-            raise TypeError(f"detach_focal must be True or False, got {value!r}")
-        return
-    if not _is_number(value):
-        raise TypeError(f"{key} of {name!r} must be a number, got {value!r}")
-    within, words = _NARROWER.get((name, key), _RANGES[key])
-    if not (math.isfinite(value) and within(value)):  # type: ignore[arg-type]
-        raise ValueError(f"{key} of {name!r} must be {words}, got {value!r}")
+def _check_tensor(what: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{what} must be a tensor, got {type(value).__qualname__}")
 
 
 def _check_form(logits: Tensor, targets: Tensor) -> None:
+    _check_tensor("logits", logits)
+    _check_tensor("targets", targets)
     shape, given = logits.shape, targets.shape
     if not logits.is_floating_point():
         raise TypeError(f"logits must be floating point, got {logits.dtype}")

@@ -16,7 +16,12 @@ P_MIN = 1e-7  # the smallest probability the negative losses tell from 0 (Ye et 
 def log_probabilities(logits: Tensor) -> Tensor:
     """Log-softmax over the classes, (N, K, ...), in float32, or float64 if that is given."""
     # float16 has no 1e-8 at all, whatever autocast says, so half precision ends here.
-    return F.log_softmax(logits, dim=1, dtype=torch.promote_types(logits.dtype, torch.float32))
+    log_p = F.log_softmax(logits, dim=1, dtype=torch.promote_types(logits.dtype, torch.float32))
+    if logits.dtype == torch.bfloat16:
+        # Its numbers reach 3e38: the difference of two may be infinite in float32, and inf / inf
+        # is NaN. No sum of 1e8 such entries is.
+        log_p = log_p.clamp(min=-1e30)
+    return log_p
 
 
 def ce_table(logits: Tensor, p_min: float | None = None) -> Tensor:

@@ -43,6 +43,18 @@ def test_finite_on_extreme_logits(name, parameters, K, dtype):
 
 
 @pytest.mark.parametrize(("name", "parameters"), EVERY, ids=str)
+def test_finite_on_the_largest_bfloat16(name, parameters):
+    # Differences of such logits are infinite in float32.
+    m = torch.finfo(torch.bfloat16).max
+    z = torch.tensor([[m, -m, 0.0], [m, -m, -m], [m, m, m], [-m] * 3]).bfloat16().repeat(3, 1)
+    y = torch.arange(3).repeat_interleave(4)
+    loss = losses.build(name, reduction="none", **parameters)
+    value, z = loss(z.requires_grad_(), y), z
+    assert value.isfinite().all()
+    assert torch.autograd.grad(value.sum(), z)[0].isfinite().all()
+
+
+@pytest.mark.parametrize(("name", "parameters"), EVERY, ids=str)
 def test_half_precision_equals_float32_of_the_same_numbers(name, parameters):
     torch.manual_seed(0)
     y = torch.randint(10, (32,))
@@ -98,6 +110,26 @@ def test_gce_at_zero_probability():
     value = losses.gce(z, torch.tensor([0]))
     assert value.item() == pytest.approx(1 / 0.7)
     assert torch.autograd.grad(value.sum(), z)[0].tolist() == [[0.0, 0.0]]
+
+
+def test_eps_softmax_gives_no_pull_on_a_label_below_its_clamp():
+    # m = 1e5: p'_y = p_y / (m + 1) is below 1e-8 where p_y < 1e-3 is not the largest.
+    p = torch.tensor([[0.9985, 0.0005, 0.001], [0.995, 0.002, 0.003]], dtype=torch.float64)
+    z = p.log().requires_grad_()
+    value = losses.ece(z, torch.tensor([1, 1]), alpha=1.0, beta=0.0)
+    assert value.tolist() == pytest.approx([-math.log(1e-8), math.log(1e5 + 1) - math.log(0.002)])
+    (gradient,) = torch.autograd.grad(value.sum(), z, retain_graph=True)
+    assert gradient[0].tolist() == [0, 0, 0]
+    assert gradient[1].abs().min() > 1e-3
+    unclamped = losses.ece(z, torch.tensor([1, 1]), alpha=1.0, beta=0.0, eps=0.0)
+    assert torch.autograd.grad(unclamped.sum(), z)[0][0].abs().min() > 1e-3
+
+
+def test_eps_softmax_without_m_at_zero_probability():
+    z = torch.tensor([[0.0, 1e4]], dtype=torch.float64, requires_grad=True)
+    value = losses.ece(z, torch.tensor([0]), alpha=1.0, beta=0.0, m=0.0, eps=0.0)
+    assert value.item() == pytest.approx(1e4)
+    assert torch.autograd.grad(value.sum(), z)[0].tolist() == [[-1.0, 1.0]]
 
 
 def test_focal_at_certainty_has_slope_zero_either_way():

@@ -2,121 +2,14 @@
 
 import math
 
-import mpmath
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loss_formulas import FORMULAS, gradient_of, value_of
 from mpmath import mpf
 
 from anl_edu import losses
-
-mpmath.mp.dps = 40
-
-P_MIN = mpf("1e-7")
-
-
-def _softmax(z):
-    e = [mpmath.exp(v) for v in z]
-    return [v / sum(e) for v in e]
-
-
-def _ce(p):
-    return [-mpmath.log(v) for v in p]
-
-
-def _fl(p, w):
-    return [-a * mpmath.log(v) for a, v in zip(w, p, strict=True)]
-
-
-def _normalized(table, y):
-    return table[y] / sum(table)
-
-
-def _negative(table, y, A):
-    return 1 - (A - table[y]) / sum(A - v for v in table)
-
-
-def _l1(p, y):
-    return sum(abs((k == y) - v) for k, v in enumerate(p))
-
-
-def _rce(p, y):
-    # -sum_k p_k log e_k, where log 0 is read as log 1e-4
-    return -sum(v * mpmath.log(mpf("1e-4")) for k, v in enumerate(p) if k != y)
-
-
-def _agce(p, y, a, q):
-    return ((a + 1) ** q - (a + p[y]) ** q) / q
-
-
-def _aul(p, y, a, q):
-    return ((a - p[y]) ** q - (a - 1) ** q) / q
-
-
-def _amse(p, y, a):
-    return sum((a * (k == y) - v) ** 2 for k, v in enumerate(p)) / len(p)
-
-
-def _ece(p, y, alpha, beta, m):
-    top = max(range(len(p)), key=lambda k: p[k])
-    shifted = [(v + m * (k == top)) / (m + 1) for k, v in enumerate(p)]
-    return -alpha * mpmath.log(shifted[y]) + beta * _l1(p, y) / 2
-
-
-def reference(name, z, y, s, z0):
-    """Loss of one sample; the focal factor is taken at z0 (z itself: not detached)."""
-    s = {k: mpf(v) for k, v in s.items() if k != "detach_focal"}
-    p, p0 = _softmax(z), _softmax(z0)
-    gamma, alpha, beta = s.get("gamma"), s.get("alpha"), s.get("beta")
-    ce, fl, fl_cut = _ce(p), None, None
-    p_min = s.get("p_min", P_MIN)
-    cut = [max(v, p_min) for v in p]
-    ce_cut, A = _ce(cut), -mpmath.log(p_min)
-    if gamma is not None:
-        fl = _fl(p, [(1 - v) ** gamma for v in p0])
-        fl_cut = _fl(cut, [(1 - max(v, p_min)) ** gamma for v in p0])
-        B = (1 - p_min) ** gamma * A
-    atoms = {
-        "ce": lambda: ce[y],
-        "fl": lambda: fl[y],
-        "mae": lambda: _l1(p, y) / 2,
-        "rce": lambda: _rce(p, y),
-        "gce": lambda: (1 - p[y] ** s["q"]) / s["q"],
-        "nce": lambda: _normalized(ce, y),
-        "nfl": lambda: _normalized(fl, y),
-        "nnce": lambda: _negative(ce_cut, y, A),
-        "nnfl": lambda: _negative(fl_cut, y, B),
-        "agce": lambda: _agce(p, y, s["a"], s["q"]),
-        "aul": lambda: _aul(p, y, s["a"], s["q"]),
-        "ael": lambda: mpmath.exp(-p[y] / s["a"]),
-        "amse": lambda: _amse(p, y, s["a"]),
-        "ece": lambda: _ece(p, y, alpha, beta, s["m"]),
-    }
-    pairs = {
-        "sce": ("ce", "rce"),
-        "anl-ce": ("nce", "nnce"),
-        "anl-fl": ("nfl", "nnfl"),
-        "jal-ce": ("nce", "amse"),
-        "jal-fl": ("nfl", "amse"),
-    }
-    if name in atoms:
-        return atoms[name]()
-    active, passive = pairs.get(name) or name.split("+")
-    return alpha * atoms[active]() + beta * atoms[passive]()
-
-
-def reference_gradient(name, z, y, s):
-    """Central differences at 1e-12 in 40 digits, which leaves 16 of them."""
-    h = mpf("1e-12")
-    gradient = []
-    for j in range(len(z)):
-        up, down = ([v + d * (k == j) for k, v in enumerate(z)] for d in (h, -h))
-        frozen = s.get("detach_focal", True)
-        f = [reference(name, v, y, s, z if frozen else v) for v in (up, down)]
-        gradient.append(float((f[0] - f[1]) / (2 * h)))
-    return gradient
-
 
 # Mild, confident and right, confident and wrong (complementary classes below p_min), two classes.
 LOGITS = [
@@ -138,9 +31,15 @@ CASES += [
     ("agce", {"a": 4.0, "q": 0.2}),
     ("aul", {"a": 3.0, "q": 0.1}),
     ("ece", {"m": 1e3, "alpha": 1.0, "beta": 0.0}),
+    ("ece", {"m": 0.0, "eps": 0.0}),
+    ("ece", {"eps": 1e-3}),
     ("anl-ce", {"alpha": 10.0, "beta": 1.0}),
     ("jal-ce", {"alpha": 1.0, "beta": 0.5, "a": 10.0}),
 ]
+
+
+def test_every_loss_has_its_formula():
+    assert set(FORMULAS) == set(losses.names())
 
 
 @pytest.mark.parametrize(("name", "given_parameters"), CASES, ids=str)
@@ -152,10 +51,10 @@ def test_value_and_gradient_agree_with_the_formula(name, given_parameters):
         value = loss(logits, torch.tensor([y]))
         (gradient,) = torch.autograd.grad(value.sum(), logits)
         exact = [mpf(v) for v in z]
-        wanted = reference(name, exact, y, s, exact)
+        wanted = value_of(name, exact, y, s)
         assert value.item() == pytest.approx(float(wanted), rel=1e-6, abs=1e-12)
         assert gradient[0].tolist() == pytest.approx(
-            reference_gradient(name, exact, y, s), rel=1e-6, abs=1e-12
+            gradient_of(name, exact, y, s), rel=1e-6, abs=1e-12
         )
 
 
@@ -347,3 +246,14 @@ def test_l1_penalty():
     assert parameters[1].grad.tolist() == [-1]
     with pytest.raises(ValueError, match="at least one parameter"):
         losses.l1_penalty([])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_l1_penalty_of_half_precision_is_summed_in_float32(dtype):
+    weights = [torch.full((2000,), 60.0, dtype=dtype, requires_grad=True), torch.ones(3)]
+    total = losses.l1_penalty(weights)
+    assert total.dtype == torch.float32
+    assert total.item() == 120_003
+    total.backward()
+    assert weights[0].grad.tolist() == [1.0] * 2000
+    assert losses.l1_penalty([torch.ones(2), torch.ones(2).double()]).dtype == torch.float64

@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 
@@ -63,14 +65,6 @@ def test_published_defaults():
     assert losses.defaults("anl-fl")["detach_focal"] is True
 
 
-def test_every_documented_name_builds():
-    wanted = (
-        "ce fl mae rce gce sce nce nfl nnce nnfl agce aul ael amse ece nce+mae nce+rce nfl+mae "
-        "nfl+rce nce+agce nce+aul nce+ael anl-ce anl-fl jal-ce jal-fl"
-    )
-    assert set(losses.names()) == set(wanted.split())
-
-
 @pytest.mark.parametrize(
     ("name", "parameters", "error", "message"),
     [
@@ -83,9 +77,24 @@ def test_every_documented_name_builds():
         ("fl", {"gamma": "2"}, TypeError, "gamma of 'fl' must be a number, got '2'"),
         ("anl-ce", {"alpha": True}, TypeError, "must be a number, got True"),
         ("anl-ce", {"beta": float("nan")}, ValueError, "beta of 'anl-ce' must be .* got nan"),
-        ("nnce", {"p_min": 0}, ValueError, "between 0 and 1, both excluded, got 0"),
+        ("nnce", {"p_min": 0}, ValueError, "of 'nnce' must be above 0 and below 1, got 0"),
+        ("anl-ce", {"beta": float("inf")}, ValueError, "finite and at least 0, got inf"),
+        ("anl-ce", {"alpha": 10**400}, ValueError, "got a number too large for a float"),
+        ("anl-ce", {"alpha": None}, TypeError, "alpha of 'anl-ce' must be a number, got None"),
+        ("anl-ce", {"alpha": torch.ones(2)}, TypeError, "must be a number, got tensor"),
+        ("anl-ce", {"alpha": torch.tensor(True)}, TypeError, r"a number, got tensor\(True\)"),
+        ("anl-ce", {"alpha": np.float32("nan")}, ValueError, "must be finite and at least 0"),
         ("aul", {"a": 1}, ValueError, "a of 'aul' must be above 1, got 1"),
-        ("nfl", {"detach_focal": 1}, TypeError, "detach_focal must be True or False, got 1"),
+        ("amse", {"a": 0.5}, ValueError, "a of 'amse' must be at least 1, got 0.5"),
+        ("jal-ce", {"a": 0.5}, ValueError, "a of 'jal-ce' must be at least 1, got 0.5"),
+        ("jal-fl", {"a": 0.5}, ValueError, "a of 'jal-fl' must be at least 1, got 0.5"),
+        ("ece", {"eps": 1}, ValueError, "eps of 'ece' must be at least 0 and below 1, got 1"),
+        ("nfl", {"detach_focal": 1}, TypeError, "of 'nfl' must be True or False, got 1"),
+        ("ce", {"ignore_index": 1.5}, TypeError, "ignore_index must be an integer, got 1.5"),
+        ("ce", {"ignore_index": float("nan")}, TypeError, "must be an integer, got nan"),
+        ("ce", {"ignore_index": True}, TypeError, "must be an integer, got True"),
+        ("ce", {"ignore_index": 2**63}, ValueError, "ignore_index must be an int64"),
+        (["ce"], {}, ValueError, r"unknown loss \['ce'\]; known: ce, fl, "),
         ("ce", {"reduction": "avg"}, ValueError, "'none', 'mean' or 'sum', got 'avg'"),
     ],
 )
@@ -93,6 +102,43 @@ def test_wrong_names_and_parameters(name, parameters, error, message):
     with pytest.raises(error, match=message) as caught:
         losses.build(name, **parameters)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [np.float32(0.5), np.float64(0.5), np.array(0.5), torch.tensor(0.5), Fraction(1, 2)],
+    ids=lambda v: type(v).__name__,
+)
+def test_numbers_of_any_kind_are_parameters(number):
+    for loss in (
+        losses.build("anl-ce", alpha=number, beta=np.int64(2)),
+        losses.anl(losses.ce_table, losses.ce_maximum(), alpha=number, beta=torch.tensor(2)),
+    ):
+        assert (loss.parameters_["alpha"], loss.parameters_["beta"]) == (0.5, 2.0)
+        assert all(type(v) is float for v in loss.parameters_.values())
+        assert loss(Z, torch.tensor([0, 1])) == losses.build("anl-ce", alpha=0.5, beta=2)(
+            Z, torch.tensor([0, 1])
+        )
+
+
+def test_an_ignore_index_of_numpy_or_a_tensor():
+    for index in (np.int64(1), torch.tensor(1)):
+        loss = losses.build("ce", ignore_index=index, reduction="none")
+        assert type(loss.ignore_index) is int
+        assert loss(Z, torch.tensor([0, 1])).tolist() == pytest.approx([1.0986, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [[[0.0, 1.0]], np.zeros((2, 3)), None, 1.0])
+def test_what_is_no_tensor_is_named(wrong):
+    loss, kind = losses.build("anl-ce"), type(wrong).__name__
+    with pytest.raises(TypeError, match=f"logits must be a tensor, got {kind}"):
+        loss(wrong, torch.tensor([0, 1]))
+    with pytest.raises(TypeError, match=f"targets must be a tensor, got {kind}"):
+        loss(Z, wrong)
+    with pytest.raises(TypeError, match=f"targets must be a tensor, got {kind}"):
+        losses.check_labels(wrong, 3)
+    with pytest.raises(TypeError, match=f"logits must be a tensor, got {kind}"):
+        losses.entropy_regularizer(wrong)
 
 
 @pytest.mark.parametrize(
@@ -130,10 +176,24 @@ def test_an_error_inside_a_table_of_ones_own_is_not_hidden():
         losses.anl(broken, maximum=1.0)(torch.zeros(2, 3), torch.tensor([0, 1]))
 
 
-@pytest.mark.parametrize("maximum", [0, float("inf"), "1", None])
-def test_anl_needs_a_finite_maximum(maximum):
-    with pytest.raises(ValueError, match="maximum must be a finite number above 0"):
+@pytest.mark.parametrize(
+    ("maximum", "error"),
+    [(0, ValueError), (float("inf"), ValueError), ("1", TypeError), (None, TypeError)],
+)
+def test_anl_needs_a_finite_maximum(maximum, error):
+    with pytest.raises(error, match=r"maximum must be .* got"):
         losses.anl(losses.ce_table, maximum)
+
+
+def test_anl_needs_a_table_with_a_loss_under_every_label():
+    y = torch.tensor([0, 1])
+    for table in (lambda z: z[:, 1:] ** 2, lambda z: (z**2).sum(1), lambda z: z[:1] ** 2):
+        with pytest.raises(ValueError, match=r"table\(logits\) must give \(2, 3\), .* got \("):
+            losses.anl(table, 1.0)(Z, y)
+    with pytest.raises(TypeError, match=r"what table\(logits\) gives must be a tensor, got float"):
+        losses.anl(lambda z: 1.0, 1.0)(Z, y)
+    with pytest.raises(TypeError, match="table must be a function of logits, got Tensor"):
+        losses.anl(Z, 1.0)
 
 
 def test_check_labels():
