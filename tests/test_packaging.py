@@ -14,6 +14,7 @@ import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,12 @@ def tracked(*below: str) -> list[Path]:
 # --- What is imported is declared ---------------------------------------------------------------
 
 
+@cache
+def modules_and_homes() -> dict[str, list[str]]:
+    """Each installed top-level module, and the distributions that it comes from."""
+    return dict(importlib.metadata.packages_distributions())
+
+
 def imported(source: str) -> set[str]:
     """Names of the top-level modules that a piece of Python imports."""
     found: set[str] = set()
@@ -84,7 +91,7 @@ def imported_below(*folders: str) -> set[str]:
                     code = re.sub(r"^(\s*)[%!].*$", r"\1pass", "".join(cell["source"]), flags=re.M)
                     modules |= imported(code)
     ours = {path.stem for path in tracked("tests", "tools", "benchmarks")} | {"anl_edu"}
-    homes = importlib.metadata.packages_distributions()
+    homes = modules_and_homes()
     found = set()
     for module in modules - ours - set(sys.stdlib_module_names):
         found |= {canonicalize_name(home) for home in homes.get(module, [module])[:1]}
@@ -176,7 +183,7 @@ def torch_and_what_it_needs() -> set[str]:
 
 def test_the_losses_need_torch_alone() -> None:
     needed = torch_and_what_it_needs()
-    homes = importlib.metadata.packages_distributions()
+    homes = modules_and_homes()
     refused = {
         module
         for module, names in homes.items()
