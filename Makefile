@@ -39,7 +39,7 @@ test: $(VENV)/.ready-test ## lint, types, package, every notebook, lessons in a 
 	if [ -n "$$failed" ]; then echo "make test failed in:$$failed" >&2; exit 1; fi
 
 lowest: build/lowest/.ready ## the package's tests on the lowest versions allowed (Python 3.11, uv)
-	@$(one_thread) $(strict) build/lowest/bin/python -m pytest -q $(side_by_side) \
+	@PATH="$(CURDIR)/build/lowest/bin:$$PATH" $(one_thread) $(strict) pytest -q $(side_by_side) \
 	    -W ignore::DeprecationWarning -m 'not browser' tests $(ARGS)
 
 build/lowest/.ready: pyproject.toml | $(VENV)/.ready-test
