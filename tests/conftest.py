@@ -1,15 +1,47 @@
-"""What every test relies on: no network, no progress file, examples that hypothesis can repeat."""
+"""What every test relies on: one device, no network, no progress file, repeatable examples."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 
-# `make test` says the same for the notebooks; here it holds for a bare `pytest` too.
-os.environ.setdefault("ANL_EDU_OFFLINE", "1")
-os.environ.setdefault("ANL_EDU_PROGRESS", "off")
+if TYPE_CHECKING:
+    import torch
+
+# Results are the same on a machine with a GPU, and whatever its owner has set for the lessons.
+# Only where real images lie is the owner's to say. Kernels and commands that tests start inherit
+# all of this.
+for name in [n for n in os.environ if n.startswith("ANL_EDU_") and n != "ANL_EDU_DATA"]:
+    del os.environ[name]
+os.environ |= {
+    "ANL_EDU_DEVICE": "cpu",
+    "ANL_EDU_OFFLINE": "1",
+    "ANL_EDU_PROGRESS": "off",
+    "ANL_EDU_STRICT": "1",
+}
 
 # A shared machine has slow moments, so no deadline; a failure in CI can be repeated anywhere.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(params=["cpu", "cuda", "mps"])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Each kind of device in turn; a test on one that this machine lacks is skipped by name.
+
+    For what must hold wherever a reader trains: give it to `fit`, `predict` or `evaluate`.
+    """
+    import torch  # here: most of the tests of the frame need none
+
+    kind = request.param
+    here = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not here[kind]:
+        pytest.skip(f"no {kind.upper()} device here")
+    return torch.device(kind)

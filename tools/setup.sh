@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make .venv and install the package into it, with one of the extras of pyproject.toml:
-#     tools/setup.sh base|lab|test|author
+#     tools/setup.sh base|lab|test|author       (base: all that the lessons need but Jupyter)
 # uv where it runs, else uv installed into .venv, else plain pip. PYTHON=... chooses the interpreter.
 # A file .venv/.ready-EXTRA marks what has been installed; the Makefile compares it with pyproject.toml.
 set -eu
@@ -55,7 +55,7 @@ else
 fi
 
 case $extra in
-base) target=. installed="base" ;;
+base) target=".[lessons]" installed="base" ;;
 lab) target=".[lab]" installed="base lab" ;;
 test) target=".[test]" installed="base lab test" ;;
 author) target=".[author]" installed="base lab test author" ;;
