@@ -32,7 +32,7 @@ FROM_CHECKOUT = """\
 import importlib.util
 from pathlib import Path
 
-if importlib.util.find_spec("anl_edu") is None:  # where it is not missing, nothing happens
+if importlib.util.find_spec("anl_edu") is None:  # elsewhere this cell does nothing
     for project in (Path.cwd(), *Path.cwd().parents):
         if (project / "pyproject.toml").is_file() and (project / "anl_edu").is_dir():
             %pip install --quiet "{project}[lessons]"
