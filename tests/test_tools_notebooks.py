@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,8 @@ import nbformat
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+
+from anl_edu.teach.figure import plain
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE = "application/vnd.plotly.v1+json"
@@ -65,16 +68,47 @@ def test_a_path_that_is_left_is_a_problem(tool: ModuleType) -> None:
     assert problem.startswith("cell where shows a path of this machine")
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "uint8"])
-def test_packed_arrays_become_short_numbers(tool: ModuleType, dtype: str) -> None:
-    z = (100 * np.random.default_rng(0).random((3, 4))).astype(dtype)
-    figure = tool.trimmed(json.loads(go.Figure(go.Heatmap(z=z)).to_json()))
-    np.testing.assert_allclose(figure["data"][0]["z"], z, rtol=1e-5)
-    assert len(json.dumps(figure["data"][0]["z"])) < 12 * 10
+def test_a_figure_that_plotly_showed_itself_is_a_problem(tool: ModuleType) -> None:
+    """Plotly packs arrays in base64, with all their digits; `show` writes short numbers."""
+    figure = go.Figure(go.Heatmap(z=np.random.default_rng(0).random((3, 4))))
+    cell = nbformat.v4.new_code_cell("x", id="heat")
+    found = []
+    for shown in json.loads(figure.to_json()), plain(figure):
+        cell.outputs = [nbformat.v4.new_output("display_data", data={FIGURE: shown})]
+        found.append(tool.problems(nbformat.writes(book(cell))))
+    assert found == [["a figure holds packed arrays: show it with anl_edu.teach.show"], []]
 
 
-def test_numbers_that_json_lacks_become_null(tool: ModuleType) -> None:
-    assert tool.trimmed([float("nan"), float("inf"), 1 / 3, 7]) == [None, None, 0.333333, 7]
+def test_what_is_written_is_whole_and_checked_first(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--check` leaves the file; without it the file is replaced in one step."""
+    path = tmp_path / "lesson.ipynb"
+    path.write_text("before", encoding="utf-8")
+    after = nbformat.writes(book()) + "\n"
+    monkeypatch.setattr(tool, "remade", lambda *_: after)
+    monkeypatch.setattr(sys, "argv", ["notebooks.py", "--check", str(path)])
+    assert tool.main() == 1
+    assert path.read_text(encoding="utf-8") == "before"
+    monkeypatch.setattr(sys, "argv", ["notebooks.py", str(path)])
+    assert tool.main() == 0
+    assert path.read_text(encoding="utf-8") == after
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_lessons_run_on_the_cpu_and_know_nothing_of_the_authors_settings(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANL_EDU_DEVICE", "cuda")
+    monkeypatch.setenv("ANL_EDU_MIRROR", "elsewhere")
+    given: dict[str, str] = {}
+    monkeypatch.setattr(
+        tool.NotebookClient, "execute", lambda self, *, env: given.update(env), raising=True
+    )
+    tool.execute(book(), tmp_path, None)
+    assert given["ANL_EDU_DEVICE"] == "cpu"
+    assert given["ANL_EDU_OFFLINE"] == "1"
+    assert "ANL_EDU_MIRROR" not in given
 
 
 def test_an_explorer_keeps_its_figure_and_its_still(

@@ -26,16 +26,16 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+
+from anl_edu import atomic
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDTH, HEIGHT = 760, 420  # pixels of a still picture whose figure does not say
 COLOURS = 256
-DIGITS = 6  # significant digits kept in a figure's numbers
 MAX_BYTES = 2_000_000
 CELL_SECONDS = 600
 LANGUAGE = {"name": "python"}
@@ -71,7 +71,8 @@ def main() -> int:
         if options.check and after != before:
             complaints.append("would change; run `make notebooks`")
         elif after != before:
-            write_atomically(path, after)
+            with atomic.writing(path) as file:
+                file.write(after.encode())
         state = "unchanged" if after == before else "changed" if options.check else "written"
         print(f"{path}: {state}, {len(after) / 1000:.0f} kB", flush=True)
         for complaint in complaints:
@@ -169,13 +170,12 @@ def tidy_bundle(
     bundle, metadata = output.data, {}
     bundle.pop(WIDGET, None)  # an explorer without its kernel is the figure of its first state
     if FIGURE in bundle:
-        figure = trimmed(bundle[FIGURE])
+        figure = bundle[FIGURE]
         digest = hashlib.sha256(json.dumps(figure, sort_keys=True).encode()).hexdigest()[:16]
         # A picture is drawn again only when its figure changed: browsers differ by a pixel.
         picture = stills.get((cell_id, digest)) or still(figure)
         bundle["image/png"] = picture
         metadata = {"figure": digest}
-        bundle[FIGURE] = figure
         bundle.pop("text/html", None)  # plotly's own page form: megabytes of script
     for kind in ("text/plain", "text/html", "text/markdown"):
         if kind in bundle:
@@ -191,22 +191,6 @@ def stills_of(book: nbformat.NotebookNode) -> dict[tuple[str, str], str]:
         for output in cell.get("outputs", [])
         if "figure" in output.get("metadata", {}) and "image/png" in output.get("data", {})
     }
-
-
-def trimmed(value: Any) -> Any:
-    """Shorten a figure's numbers, plotly's base64 arrays included, to a few digits."""
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None
-    if isinstance(value, list | tuple):
-        return [trimmed(item) for item in value]
-    if isinstance(value, dict):
-        if {"dtype", "bdata"} <= value.keys():
-            array = np.frombuffer(base64.b64decode(value["bdata"]), dtype=value["dtype"])
-            shape = [int(n) for n in str(value.get("shape", array.size)).split(",")]
-            return trimmed(array.reshape(shape).tolist())
-        # plotly adds its own page settings; they carry the address of its cloud service
-        return {key: trimmed(item) for key, item in value.items() if key != "plotlyServerURL"}
-    return value
 
 
 def still(figure: dict[str, Any]) -> str:
@@ -232,6 +216,8 @@ def problems(text: str) -> list[str]:
     found = []
     if len(text.encode()) > MAX_BYTES:
         found.append(f"{len(text.encode())} bytes, more than {MAX_BYTES}")
+    if '"bdata"' in text:
+        found.append("a figure holds packed arrays: show it with anl_edu.teach.show")
     for where, line in _output_lines(json.loads(text)):
         if MACHINE_PATH.search(line):
             found.append(f"cell {where} shows a path of this machine: {line.strip()[:100]}")
@@ -245,13 +231,6 @@ def _output_lines(book: dict[str, Any]) -> Iterator[tuple[str, str]]:
             for lines in [output.get("text", []), *kept.values()]:
                 for line in [lines] if isinstance(lines, str) else lines:
                     yield cell["id"], line
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace the file in one step, so that an interrupted run leaves the old one."""
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 if __name__ == "__main__":
