@@ -344,8 +344,7 @@ def test_who_waits_says_so(tmp_path, capfd):
 def test_a_killed_owner_owns_no_longer(tmp_path):
     path = tmp_path / "run"
     code = (
-        "import os, sys; from anl_edu import atomic\n"
-        "with atomic.owning(sys.argv[1]): os._exit(9)"
+        "import os, sys; from anl_edu import atomic\nwith atomic.owning(sys.argv[1]): os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", code, path]).returncode == 9
     with atomic.owning(path):
