@@ -100,15 +100,12 @@ def read_npz(path: Path, spec: Spec) -> Arrays:
         with zipfile.ZipFile(path) as file:
             for split in ("train", "test"):
                 parts[split] = _part(file, split, spec)
-    except _Unfit as error:
+    except _UnfitError as error:
         raise ValueError(f"{path} {error}") from None
-    except OSError as error:
-        if error.filename is not None:  # the file itself cannot be opened
-            raise
-        raise ValueError(f"{path} cannot be read as an npz file: {error}") from error
     except Exception as error:  # a broken file may raise anything: zlib's errors, tokenize's, ...
-        reason = "it is damaged or another file" if _unhelpful(error) else error
-        raise ValueError(f"{path} cannot be read as an npz file: {reason}") from error
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # it cannot be opened
+        raise ValueError(f"{path} cannot be read as an npz file: {_brief(error)}") from error
     (images, y_train, train_index), (test_images, y_test, _) = parts["train"], parts["test"]
     return Arrays(
         x_train=_channels_first(images),
@@ -120,13 +117,15 @@ def read_npz(path: Path, spec: Spec) -> Arrays:
     )
 
 
-class _Unfit(Exception):
+class _UnfitError(Exception):
     """A readable file that does not hold what it should; the message goes on after its path."""
 
 
-def _unhelpful(error: Exception) -> bool:
-    """Whether an error's words help nobody, or advise to trust the file."""
-    return "pickle" in str(error) or not isinstance(error, BadZipFile | ValueError | EOFError)
+def _brief(error: Exception) -> str:
+    words = str(error).splitlines()[0][:120] if str(error) else ""
+    plain = isinstance(error, BadZipFile | ValueError | EOFError)
+    # numpy advises to trust a file that it cannot read, by allow_pickle: not from us
+    return words if plain and words and "pickle" not in words else "damaged, or another file"
 
 
 def _altered(
@@ -146,23 +145,23 @@ def _part(
     members = [name.removesuffix(".npy") for name in file.namelist()]
     for key in (x, y):
         if key not in members:
-            raise _Unfit(f"holds no {key}: it has {', '.join(members) or 'nothing'}")
+            raise _UnfitError(f"holds no {key}: it has {', '.join(members[:9]) or 'nothing'}")
     shape, dtype = _header(file, x)
     if dtype != np.uint8 or len(shape) != 4 or shape[1:] != (32, 32, 3):
-        raise _Unfit(f"holds {x} of {shape} {dtype}: it must be (N, 32, 32, 3) uint8")
+        raise _UnfitError(f"holds {x} of {shape} {dtype}: it must be (N, 32, 32, 3) uint8")
     n = shape[0]
     if n > size:
-        raise _Unfit(f"holds {n:,} images in {x}: {spec.title} has {size:,}")
+        raise _UnfitError(f"holds {n:,} images in {x}: {spec.title} has {size:,}")
     images = _array(file, x)
     labels = _integers(file, y, n)
     if n and not 0 <= labels.min() <= labels.max() < K:
         bad = labels.min() if labels.min() < 0 else labels.max()
-        raise _Unfit(f"holds label {bad} in {y}, outside 0..{K - 1}")
+        raise _UnfitError(f"holds label {bad} in {y}, outside 0..{K - 1}")
     if index not in members:
         return images, labels.astype(np.int64), None
     places = _integers(file, index, n)
     if n and not 0 <= places.min() <= places.max() < size:
-        raise _Unfit(f"holds a place in {index} that leaves 0..{size - 1}")
+        raise _UnfitError(f"holds a place in {index} that leaves 0..{size - 1}")
     return images, labels.astype(np.int64), places.astype(np.int64)
 
 
@@ -170,7 +169,7 @@ def _integers(file: zipfile.ZipFile, key: str, n: int) -> NDArray[Any]:
     """Read an array of n integers; Keras gives labels as (N, 1)."""
     shape, dtype = _header(file, key)
     if dtype.kind not in "iu" or shape not in ((n,), (n, 1)):
-        raise _Unfit(f"holds {key} of {shape} {dtype}: it must be {n} integers")
+        raise _UnfitError(f"holds {key} of {shape} {dtype}: it must be {n} integers")
     return _array(file, key).reshape(-1)
 
 
@@ -178,11 +177,9 @@ def _header(file: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[
     """Return shape and dtype of an array, which has been seen to fill its member of the file."""
     info = file.getinfo(f"{key}.npy")
     with file.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-        else:
-            shape, _, dtype = np.lib.format.read_array_header_2_0(member)
+        if np.lib.format.read_magic(member) != (1, 0):  # others are for headers beyond 64 kB
+            raise ValueError(f"{key} has a header of another kind than np.savez gives it")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
         claimed = math.prod(shape) * dtype.itemsize
         if not dtype.hasobject and member.tell() + claimed != info.file_size:
             raise ValueError(f"{key} claims {claimed:,} bytes and does not have them")

@@ -27,7 +27,7 @@ GIVE_UP_SECONDS = 10.0  # without a single byte, ask no further hosts
 TRIES = 5  # per host, counted again whenever bytes have arrived
 CHUNK = 1 << 13  # bytes; what a cut can lose
 
-_NO = ("", "0", "false", "no", "off", "none")
+_NO = ("", "0", "false", "no", "off")
 _NETWORK_ERRORS = (requests.RequestException, OSError)
 
 
@@ -88,7 +88,7 @@ def fetch(
 
 
 def offline() -> bool:
-    """Tell whether ``ANL_EDU_OFFLINE`` forbids downloads: any value but 0, false, no, off or none."""
+    """Tell whether ``ANL_EDU_OFFLINE`` forbids downloads: set, and not to 0, false, no or off."""
     return os.environ.get("ANL_EDU_OFFLINE", "").strip().lower() not in _NO
 
 
@@ -98,8 +98,8 @@ def mismatch(path: Path, sha256: str) -> str | None:
     if found == sha256:
         return None
     return (
-        f"{path} is there, but its SHA-256 is {found[:12]}…, not {sha256[:12]}… (cut short, changed "
-        "or another file): it is left as it is; replace it or move it away"
+        f"{path} is there, but its SHA-256 is {found[:12]}…, not {sha256[:12]}… (cut short, or "
+        "another file): it is left as it is; replace it or move it away"
     )
 
 

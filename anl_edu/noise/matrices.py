@@ -109,7 +109,8 @@ def flips(step: Mapping[int, int], K: int, rate: float) -> Tensor:
 
 
 def check_rate(rate: Any) -> float:
-    if not isinstance(rate, Real):
+    real: bool = isinstance(rate, Real)
+    if not real:
         raise TypeError(f"noise rate must be a number, got {rate!r}")
     if not 0 <= rate <= 1:
         raise ValueError(f"noise rate must be between 0 and 1, got {rate!r}")
