@@ -132,21 +132,21 @@ def forged(path, **members):
             file.writestr(f"{key}.npy", content)
 
 
-@pytest.mark.parametrize(
-    "member",
-    [
-        npy((10**12, 32, 32, 3)),
-        npy((10**400, 32, 32, 3)),
-        npy((-(10**12), 32, 32, 3)),
-        npy((40, 32, 32, 3), descr="|V999999999"),
-        npy((40, 32, 32, 3), body=bytes(40 * 3072 - 1)),
-        npy((40, 32, 32, 3), body=bytes(40 * 3072 + 1)),
-        npy("(40,").replace(b"'(40,'", b"(40,"),
-        npy((40,), descr="O", body=pickle.dumps(print)),
-        b"",
-        b"\x93NUMPY\x02\x00" + (1 << 31).to_bytes(4, "little") + bytes(1 << 20),
-    ],
-)
+FORGED = {
+    "10^12 images": npy((10**12, 32, 32, 3)),
+    "10^400 images": npy((10**400, 32, 32, 3)),
+    "fewer than none": npy((-(10**12), 32, 32, 3)),
+    "a gigabyte each": npy((40, 32, 32, 3), descr="|V999999999"),
+    "a byte short": npy((40, 32, 32, 3), body=bytes(40 * 3072 - 1)),
+    "a byte long": npy((40, 32, 32, 3), body=bytes(40 * 3072 + 1)),
+    "half a tuple": npy("(40,").replace(b"'(40,'", b"(40,"),
+    "a pickle": npy((40,), descr="O", body=pickle.dumps(print)),
+    "nothing": b"",
+    "a header of 2 GB": b"\x93NUMPY\x02\x00" + (1 << 31).to_bytes(4, "little") + bytes(1 << 20),
+}
+
+
+@pytest.mark.parametrize("member", FORGED.values(), ids=FORGED)
 def test_a_forged_header_costs_nothing(folder, member):
     path = folder / "cifar10.npz"
     small = {key: npy((2,), body=bytes(2)) for key in ("y_train", "x_test", "y_test")}

@@ -82,8 +82,8 @@ def test_no_rate_no_noise(name):
 def test_a_kind_is_drawn_where_check_lets_it_and_nowhere_else(name, monkeypatch):
     monkeypatch.setattr(ImageData, "human_labels", lambda images, which: images.y_train)
     drawn = 0
-    for dataset in [*DATASETS, "fashion"]:
-        clean = images(dataset, K=10 if dataset == "fashion" else None)
+    for dataset in [*DATASETS, "made-up"]:
+        clean = images(dataset, K=10 if dataset == "made-up" else None)
         if (name, dataset) in PLACES or noise.KINDS[name].exists_on(dataset):
             noise.check(name, RATE, dataset)
             noise.noisy_labels(name, clean, RATE, seeded())
@@ -98,7 +98,7 @@ def test_a_kind_is_drawn_where_check_lets_it_and_nowhere_else(name, monkeypatch)
 
 
 def test_general_kinds_need_no_entry_for_a_new_data_set():
-    clean = images("fashion", K=7)
+    clean = images("made-up", K=7)
     for name in ("none", "symmetric", "pair", "instance"):
         noisy = noise.noisy_labels(name, clean, RATE, seeded())
         assert int(noisy.max()) <= 6
