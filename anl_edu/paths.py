@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -18,14 +17,9 @@ def checkout() -> Path | None:
 
 def user_cache() -> Path:
     """Return the user's cache folder for this package, by the system's own convention."""
-    if os.name == "nt":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif "XDG_CACHE_HOME" in os.environ:
-        base = Path(os.environ["XDG_CACHE_HOME"])
-    else:
-        mac = Path.home() / "Library" / "Caches"
-        base = mac if mac.is_dir() else Path.home() / ".cache"
-    return base / "anl-edu"
+    import platformdirs
+
+    return platformdirs.user_cache_path("anl-edu")
 
 
 def recorded_runs() -> Path:

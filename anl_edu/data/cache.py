@@ -15,11 +15,21 @@ def search_folders() -> tuple[Path, ...]:
     return tuple(dict.fromkeys([*folders, default_cache()]))
 
 
-def cache_folder() -> Path:
-    """Return where downloads land: ``ANL_EDU_DATA`` if set and writable, else the default cache.
+def require_folder() -> None:
+    """Raise where ``ANL_EDU_DATA`` is set and is no folder.
 
-    The default is ``data/cache`` in a checkout, and the user's cache folder otherwise.
+    Called before data is loaded: a slip in the name must neither find other data in the cache nor
+    send a download there.
     """
+    given = os.environ.get("ANL_EDU_DATA")
+    if given and not Path(given).expanduser().is_dir():
+        raise NotADirectoryError(
+            f"ANL_EDU_DATA={given} is no folder: make it, name another, or unset the variable"
+        )
+
+
+def cache_folder() -> Path:
+    """Return where downloads land: ``ANL_EDU_DATA`` if set and writable, else the default cache."""
     first = search_folders()[0]
     return first if first.is_dir() and os.access(first, os.W_OK) else default_cache()
 

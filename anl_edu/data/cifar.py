@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 
-from anl_edu.data.cache import cache_folder, find, folders
-from anl_edu.data.download import DownloadError, fetch, file_hash
+from anl_edu import atomic
+from anl_edu.data.cache import cache_folder, find, folders, require_folder, search_folders
+from anl_edu.data.download import DownloadError, fetch, mismatch
 from anl_edu.data.images import ImageData
 
 _TORONTO = "https://www.cs.toronto.edu/~kriz/"
@@ -113,44 +112,59 @@ SETS: Mapping[str, Spec] = {
 
 def load(name: str, download: bool) -> ImageData:
     """Load the images from where they are, or download them; see `anl_edu.data.load`."""
+    require_folder()
     spec = SETS[name]
     path = find(spec.npz)
     if path is None:
-        path = _download_images(spec, download)
+        path = _make_npz(spec, download)
     return _from_npz(name, spec, path)
 
 
-def _download_images(spec: Spec, download: bool) -> Path:
-    placed = find(spec.archive)
+def _make_npz(spec: Spec, download: bool) -> Path:
+    """Write the npz file from the archive that was placed by hand, or from a download."""
+    from anl_edu.data.cifar_files import archive_to_npz
+
+    placed, problems = _placed_archive(spec)
+    archive = placed or _download(spec, download, problems)
+    path = cache_folder() / spec.npz
+    busy = f"Another process is unpacking {spec.title}: waiting for it."
+    with atomic.owning(path, waiting=busy):  # the second of two finds the file made
+        if not path.exists():
+            archive_to_npz(archive, path, spec)
+        if placed is None:
+            archive.unlink(missing_ok=True)  # the npz holds all of it, and reads ten times faster
+    return path
+
+
+def _placed_archive(spec: Spec) -> tuple[Path | None, list[str]]:
+    """Return the first archive that is the published one, and what is wrong with those before."""
+    problems: list[str] = []
+    for folder in search_folders():
+        archive = folder / spec.archive
+        if archive.is_file():
+            problem = mismatch(archive, spec.sha256)
+            if problem is None:
+                return archive, problems
+            problems.append(problem)
+    return None, problems
+
+
+def _download(spec: Spec, download: bool, problems: list[str]) -> Path:
     try:
-        if placed and file_hash(placed) == spec.sha256:
-            archive = placed
-        elif download:
-            archive = fetch(spec.archive, spec.urls, spec.sha256, cache_folder(), note=spec.note)
-        else:
+        if not download:
             raise DownloadError("downloading was not asked for")
+        return fetch(spec.archive, spec.urls, spec.sha256, cache_folder(), note=spec.note)
     except DownloadError as error:
-        raise FileNotFoundError(
-            f"{spec.title} is not in {folders()}, and {error}. Three ways to supply it:\n"
+        said = "; ".join(dict.fromkeys([*problems, str(error)]))
+        kind = ValueError if problems else FileNotFoundError  # it is there, and not right
+        raise kind(
+            f"{spec.title} is not in {folders()}, and {said}. Three ways to supply it:\n"
             f"  1. set ANL_EDU_DATA to a folder that holds {spec.npz} (Keras layout: x_train "
             "(N, 32, 32, 3) uint8, y_train, x_test, y_test; a part of the set will do);\n"
             f"  2. place {spec.archive}, from {' or '.join(spec.urls[:2])}, in {cache_folder()};\n"
             f"  3. call again with a network: the download resumes; ANL_EDU_MIRROR=https://host/"
             f"folder asks your own copy of {spec.archive} first."
         ) from error
-    from anl_edu.data.cifar_files import archive_to_npz
-
-    path = cache_folder() / spec.npz
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f"{path.name}.lock")
-    with FileLock(lock):  # of two processes the second waits, and finds the file made
-        if not path.exists():
-            archive_to_npz(archive, path, spec)
-        if not placed:
-            archive.unlink(missing_ok=True)  # the npz holds all of it, and reads ten times faster
-    with suppress(OSError):
-        lock.unlink()
-    return path
 
 
 def _from_npz(name: str, spec: Spec, path: Path) -> ImageData:

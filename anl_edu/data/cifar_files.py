@@ -1,16 +1,18 @@
 """Reading CIFAR's and CIFAR-N's files without trusting them.
 
 Pickles are read only after their checksum has been verified, and even then only NumPy arrays and
-plain values may come out of them.
+plain values may come out of them. An npz file may be anybody's, and is looked at before it is read.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import pickle
 import tarfile
-from collections.abc import Mapping
+import zipfile
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile
@@ -85,18 +87,26 @@ def archive_to_npz(archive: Path, npz: Path, spec: Spec) -> None:
 def read_npz(path: Path, spec: Spec) -> Arrays:
     """Read and check a Keras-layout file; a part of the set is fine.
 
+    Nothing is read before its size is known to be right, so that a broken or forged file costs
+    neither memory nor time.
+
     Raises
     ------
     ValueError
         The file is broken, or an array is missing or of another shape, type or range.
     """
+    parts = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            content = {key: file[key] for key in file.files}
-    except (BadZipFile, ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path} cannot be read as an npz file: {error}") from error
-    parts = [_part(path, content, split, len(spec.classes)) for split in ("train", "test")]
-    (images, y_train, train_index), (test_images, y_test, _) = parts
+        with zipfile.ZipFile(path) as file:
+            for split in ("train", "test"):
+                parts[split] = _part(file, split, spec)
+    except _UnfitError as error:
+        raise ValueError(f"{path} {error}") from None
+    except Exception as error:  # a broken file may raise anything: zlib's errors, tokenize's, ...
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # it cannot be opened
+        raise ValueError(f"{path} cannot be read as an npz file: {_brief(error)}") from error
+    (images, y_train, train_index), (test_images, y_test, _) = parts["train"], parts["test"]
     return Arrays(
         x_train=_channels_first(images),
         y_train=torch.from_numpy(y_train),
@@ -105,6 +115,17 @@ def read_npz(path: Path, spec: Spec) -> Arrays:
         train_index=None if train_index is None else torch.from_numpy(train_index),
         altered=_altered(images, train_index, spec),
     )
+
+
+class _UnfitError(Exception):
+    """A readable file that does not hold what it should; the message goes on after its path."""
+
+
+def _brief(error: Exception) -> str:
+    words = str(error).splitlines()[0][:120] if str(error) else ""
+    plain = isinstance(error, BadZipFile | ValueError | EOFError)
+    # numpy advises to trust a file that it cannot read, by allow_pickle: not from us
+    return words if plain and words and "pickle" not in words else "damaged, or another file"
 
 
 def _altered(
@@ -117,32 +138,57 @@ def _altered(
 
 
 def _part(
-    path: Path, content: Mapping[str, NDArray[Any]], split: str, K: int
+    file: zipfile.ZipFile, split: str, spec: Spec
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64] | None]:
-    x, y = f"x_{split}", f"y_{split}"
+    x, y, index = f"x_{split}", f"y_{split}", f"{split}_index"
+    size, K = FULL_SIZE[split], len(spec.classes)
+    members = [name.removesuffix(".npy") for name in file.namelist()]
     for key in (x, y):
-        if key not in content:
-            raise ValueError(f"{path} holds no {key}: it has {', '.join(content) or 'nothing'}")
-    images, labels = content[x], content[y].reshape(-1)  # Keras gives labels as (N, 1)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (32, 32, 3):
-        raise ValueError(
-            f"{x} in {path} must be (N, 32, 32, 3) uint8, got {images.shape} of {images.dtype}"
-        )
-    if labels.dtype.kind not in "iu" or len(labels) != len(images):
-        raise ValueError(
-            f"{y} in {path} must be {len(images)} integers, got {len(labels)} of {labels.dtype}"
-        )
-    if len(labels) and not 0 <= labels.min() <= labels.max() < K:
+        if key not in members:
+            raise _UnfitError(f"holds no {key}: it has {', '.join(members[:9]) or 'nothing'}")
+    shape, dtype = _header(file, x)
+    if dtype != np.uint8 or len(shape) != 4 or shape[1:] != (32, 32, 3):
+        raise _UnfitError(f"holds {x} of {shape} {dtype}: it must be (N, 32, 32, 3) uint8")
+    n = shape[0]
+    if n > size:
+        raise _UnfitError(f"holds {n:,} images in {x}: {spec.title} has {size:,}")
+    images = _array(file, x)
+    labels = _integers(file, y, n)
+    if n and not 0 <= labels.min() <= labels.max() < K:
         bad = labels.min() if labels.min() < 0 else labels.max()
-        raise ValueError(f"{y} in {path} holds label {bad}, outside 0..{K - 1}")
-    index = content.get(f"{split}_index")
-    if index is not None:
-        size = FULL_SIZE[split]
-        if index.shape != labels.shape or index.dtype.kind not in "iu":
-            raise ValueError(f"{split}_index in {path} must be {len(labels)} integers")
-        if len(index) and not 0 <= index.min() <= index.max() < size:
-            raise ValueError(f"{split}_index in {path} leaves 0..{size - 1}")
-    return images, labels.astype(np.int64), None if index is None else index.astype(np.int64)
+        raise _UnfitError(f"holds label {bad} in {y}, outside 0..{K - 1}")
+    if index not in members:
+        return images, labels.astype(np.int64), None
+    places = _integers(file, index, n)
+    if n and not 0 <= places.min() <= places.max() < size:
+        raise _UnfitError(f"holds a place in {index} that leaves 0..{size - 1}")
+    return images, labels.astype(np.int64), places.astype(np.int64)
+
+
+def _integers(file: zipfile.ZipFile, key: str, n: int) -> NDArray[Any]:
+    """Read an array of n integers; Keras gives labels as (N, 1)."""
+    shape, dtype = _header(file, key)
+    if dtype.kind not in "iu" or shape not in ((n,), (n, 1)):
+        raise _UnfitError(f"holds {key} of {shape} {dtype}: it must be {n} integers")
+    return _array(file, key).reshape(-1)
+
+
+def _header(file: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and dtype of an array, which has been seen to fill its member of the file."""
+    info = file.getinfo(f"{key}.npy")
+    with file.open(info) as member:
+        if np.lib.format.read_magic(member) != (1, 0):  # others are for headers beyond 64 kB
+            raise ValueError(f"{key} has a header of another kind than np.savez gives it")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        claimed = math.prod(shape) * dtype.itemsize
+        if not dtype.hasobject and member.tell() + claimed != info.file_size:
+            raise ValueError(f"{key} claims {claimed:,} bytes and does not have them")
+    return shape, dtype
+
+
+def _array(file: zipfile.ZipFile, key: str) -> NDArray[Any]:
+    with file.open(f"{key}.npy") as member:
+        return np.lib.format.read_array(member, allow_pickle=False)
 
 
 def _channels_first(images: NDArray[np.uint8]) -> Tensor:
@@ -161,25 +207,24 @@ def numpy_globals() -> list[Any]:
 
 
 def read_human(path: Path, spec: Spec, which: str) -> tuple[Tensor, Tensor]:
-    """Return (noisy, clean) (50000,) int64 labels from a CIFAR-N file.
+    """Return (noisy, clean) (50000,) int64 labels from the published CIFAR-N file.
 
     Raises
     ------
     ValueError
-        The file is broken, holds anything but arrays and plain values, or lacks these labels.
+        It is another file: torch's reader would take a flipped bit for a label.
     """
-    key = spec.human_keys[which]
-    try:
-        with torch.serialization.safe_globals(numpy_globals()):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        noisy, clean = (
-            torch.from_numpy(np.asarray(content[k], np.int64)) for k in (key, "clean_label")
+    raw = path.read_bytes()
+    found = hashlib.sha256(raw).hexdigest()
+    if found != spec.human_sha256:
+        raise ValueError(
+            f"{path} is not {spec.title}'s published label file: its SHA-256 is {found[:12]}…, not "
+            f"{spec.human_sha256[:12]}… (cut short, changed or another file)"
         )
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path} is not a CIFAR-N label file: {reason}") from error
-    if noisy.shape != clean.shape or noisy.ndim != 1:
-        raise ValueError(f"{path}: {key} {tuple(noisy.shape)} and clean_label do not match")
-    if not 0 <= int(noisy.min()) <= int(noisy.max()) < len(spec.classes):
-        raise ValueError(f"{path}: {key} holds labels outside 0..{len(spec.classes) - 1}")
+    with torch.serialization.safe_globals(numpy_globals()):
+        content = torch.load(BytesIO(raw), map_location="cpu", weights_only=True)
+    noisy, clean = (
+        torch.from_numpy(np.asarray(content[key], np.int64))
+        for key in (spec.human_keys[which], "clean_label")
+    )
     return noisy, clean

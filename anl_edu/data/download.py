@@ -1,7 +1,8 @@
 """Downloads that resume, are checksummed, land in one step and never leave half a file behind.
 
-`fetch` keeps what it has in ``NAME.part``; the next call, in this process or after a crash, asks
-the host for the rest. Only a file whose checksum is right ever gets the name ``NAME``.
+`fetch` keeps what it has in ``NAME.anl-edu.part``; the next call, in this process or after a crash,
+asks the host for the rest. Only a file whose checksum is right ever gets the name ``NAME``, and a
+file of that name that somebody else put there is never touched.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
-from filelock import FileLock, Timeout
-from tqdm.auto import tqdm
+from tqdm import tqdm
+
+from anl_edu import atomic
+from anl_edu.progress_bar import progress_bar
 
 CONNECT_SECONDS = 3.0  # a host that cannot be reached must not hold the reader up
 READ_SECONDS = 20.0  # silence after which a transfer counts as cut
@@ -23,6 +27,7 @@ GIVE_UP_SECONDS = 10.0  # without a single byte, ask no further hosts
 TRIES = 5  # per host, counted again whenever bytes have arrived
 CHUNK = 1 << 13  # bytes; what a cut can lose
 
+_NO = ("", "0", "false", "no", "off")
 _NETWORK_ERRORS = (requests.RequestException, OSError)
 
 
@@ -48,7 +53,7 @@ def fetch(
         Hosts to ask, in this order. ``ANL_EDU_MIRROR=https://host/folder`` puts
         ``https://host/folder/filename`` before them.
     sha256
-        Hexadecimal checksum. A file that has another one is removed, with a warning.
+        Hexadecimal checksum.
     folder
         Made if it does not exist.
     note
@@ -57,39 +62,66 @@ def fetch(
     Raises
     ------
     DownloadError
-        No host could be reached, none had the right file, or ``ANL_EDU_OFFLINE=1`` is set. What
-        has arrived stays in ``filename.part``.
+        ``folder / filename`` is there with another checksum (it is left as it is), downloads are
+        switched off (`offline`), no host could be reached, or none had the right file. What has
+        arrived is kept for the next call.
     """
     target = folder / filename
-    if _intact(target, sha256):
+    if _is_there(target, sha256):
         return target
-    if os.environ.get("ANL_EDU_OFFLINE", "0") not in ("", "0"):
-        raise DownloadError(f"{filename}: ANL_EDU_OFFLINE is set")
-    if mirror := os.environ.get("ANL_EDU_MIRROR"):
-        urls = [f"{mirror.rstrip('/')}/{filename}", *urls]
-    # Two processes may want the same file: the second waits, and finds it there.
-    lock = FileLock(folder / f"{filename}.lock")
+    if offline():
+        raise DownloadError(f"{filename} is not downloaded: ANL_EDU_OFFLINE is set")
+    urls = [*_mirror(filename), *urls]
+    busy = f"Another process is downloading {filename}: waiting for it."
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            tqdm.write(f"Another process is downloading {filename}: waiting for it.")
-            lock.acquire()
+        # Two processes may want the same file: the second waits, and finds it there.
+        with atomic.owning(target, waiting=busy):
+            if not _is_there(target, sha256):
+                if note:
+                    tqdm.write(note)
+                _first_that_has_it(urls, target, sha256)
+    except DownloadError:
+        raise
     except OSError as error:
-        raise DownloadError(f"{folder} cannot be written: {error.strerror}") from error
-    try:
-        if not _intact(target, sha256):
-            if note:
-                tqdm.write(note)
-            _first_that_has_it(urls, target, sha256)
-    finally:
-        lock.release()
+        raise DownloadError(f"{folder} cannot be written: {error.strerror or error}") from error
     return target
 
 
+def offline() -> bool:
+    """Tell whether ``ANL_EDU_OFFLINE`` forbids downloads: set, and not to 0, false, no or off."""
+    return os.environ.get("ANL_EDU_OFFLINE", "").strip().lower() not in _NO
+
+
+def mismatch(path: Path, sha256: str) -> str | None:
+    """Say in what the checksum of a file differs, or None where it is right."""
+    found = file_hash(path)
+    if found == sha256:
+        return None
+    return (
+        f"{path} is there, but its SHA-256 is {found[:12]}…, not {sha256[:12]}… (cut short, or "
+        "another file): it is left as it is; replace it or move it away"
+    )
+
+
+def _is_there(target: Path, sha256: str) -> bool:
+    if not target.exists():
+        return False
+    if problem := mismatch(target, sha256):
+        raise DownloadError(problem)
+    return True
+
+
+def _mirror(filename: str) -> list[str]:
+    mirror = os.environ.get("ANL_EDU_MIRROR", "").strip()
+    if not mirror:
+        return []
+    if not mirror.startswith(("http://", "https://")) or not _host(mirror):
+        raise DownloadError(f"ANL_EDU_MIRROR={mirror} is no address: give https://host/folder")
+    return [f"{mirror.rstrip('/')}/{filename}"]
+
+
 def _first_that_has_it(urls: Sequence[str], target: Path, sha256: str) -> None:
-    part = target.with_name(target.name + ".part")
+    part = target.with_name(f"{target.name}.anl-edu.part")
     answers: list[str] = []
     started = time.monotonic()
     for url in urls:
@@ -106,7 +138,9 @@ def _first_that_has_it(urls: Sequence[str], target: Path, sha256: str) -> None:
             answers.append(f"{_host(url)}: {_brief(error)}")
             continue
         if part.exists():
-            part.replace(target)
+            if not _is_there(target, sha256):  # placed by hand meanwhile
+                part.replace(target)
+            part.unlink(missing_ok=True)
             return
         answers.append(f"{_host(url)}: wrong checksum")
     raise DownloadError(f"{target.name} could not be downloaded ({'; '.join(answers)})")
@@ -150,7 +184,7 @@ def _continue(url: str, part: Path, label: str) -> None:
         total = have + int(length) if length else None
         with (
             part.open("ab" if resumed else "wb") as file,
-            tqdm(
+            progress_bar(
                 desc=label, total=total, initial=have, unit="B", unit_scale=True, leave=False
             ) as bar,
         ):
@@ -161,17 +195,15 @@ def _continue(url: str, part: Path, label: str) -> None:
         raise OSError(f"cut after {_size(part)} of {total} bytes")
 
 
-def _intact(path: Path, sha256: str) -> bool:
-    """Whether the file is there with this checksum; one with another checksum is removed."""
-    if not path.exists():
+def _intact(part: Path, sha256: str) -> bool:
+    """Whether our own part file has this checksum; one with another is removed."""
+    if not part.exists():
         return False
-    found = file_hash(path)
-    if found == sha256:
+    if mismatch(part, sha256) is None:
         return True
-    path.unlink()
+    part.unlink()
     warnings.warn(
-        f"removed {path}: its SHA-256 is {found[:12]}…, not {sha256[:12]}… (a truncated or "
-        "different file)",
+        f"what was downloaded as {part.name} is not the file (its SHA-256 is wrong): removed",
         stacklevel=2,
     )
     return False
@@ -183,8 +215,11 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _host(url: str) -> str:
-    return url.split("/")[2]
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _size(path: Path) -> int:

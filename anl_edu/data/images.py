@@ -32,7 +32,7 @@ class ImageData:
     train_index
         (N,) int64, each training image's place in the full set.
     whole
-        Fingerprint of the set that this is a part of; None where this is all of it.
+        For a part: the fingerprint of the set it was cut from, and its own as it was cut.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ImageData:
     std: tuple[float, ...]
     y_clean: Tensor | None = None
     train_index: Tensor | None = None
-    whole: str | None = None
+    whole: tuple[str, str] | None = None
 
     def __repr__(self) -> str:
         return f"ImageData({self.source})"
@@ -66,17 +66,17 @@ class ImageData:
     def fingerprint(self) -> str:
         """Short hash of the images and their true labels; that of the whole set for a part of it.
 
-        Two sets with one fingerprint are the same images, whatever they are called, and a copy
-        that went through JPEG has another.
+        Two sets with one fingerprint are the same images, or cut from the same, whatever they are
+        called and however they are labelled now. A copy that went through JPEG has another, and so
+        has a part whose images were changed after it was cut.
         """
-        if self.whole is not None:
-            return self.whole
         true = self.y_train if self.y_clean is None else self.y_clean
         sha = hashlib.sha256()
         for t in (self.x_train, true, self.x_test, self.y_test):
             sha.update(f"{tuple(t.shape)}{t.dtype}".encode())
             sha.update(t.cpu().contiguous().numpy().data)
-        return sha.hexdigest()[:16]
+        own = sha.hexdigest()[:16]
+        return self.whole[0] if self.whole is not None and self.whole[1] == own else own
 
     def clean(self) -> ImageData:
         """Return the same images under their true labels."""
@@ -113,7 +113,7 @@ class ImageData:
         keep_test = _stratified(self.y_test, n_test, g, "test")
         if len(keep) == len(true) and len(keep_test) == len(self.y_test):
             return self
-        return replace(
+        part = replace(
             self,
             source=f"{len(keep):,} train + {len(keep_test):,} test images of: {self.source}",
             x_train=self.x_train[keep],
@@ -122,8 +122,9 @@ class ImageData:
             y_test=self.y_test[keep_test],
             y_clean=None if self.y_clean is None else self.y_clean[keep],
             train_index=keep if self.train_index is None else self.train_index[keep],
-            whole=self.fingerprint,
+            whole=None,
         )
+        return replace(part, whole=(self.fingerprint, part.fingerprint))
 
 
 def _stratified(y: Tensor, n: int | None, g: torch.Generator, part: str) -> Tensor:

@@ -88,6 +88,10 @@ def load(name: str, *, download: bool = True) -> ImageData:
     ------
     FileNotFoundError
         CIFAR is not here and could not be downloaded; the message names every way to supply it.
+    ValueError
+        An unknown name, or a file that is here is broken or another one; the message names it.
+    NotADirectoryError
+        ``ANL_EDU_DATA`` is set and is no folder.
     """
     return info(name).load(download)
 

@@ -6,7 +6,7 @@ rows of T sum to 1. A drawn set never has exactly the nominal rate: always show 
 
 from anl_edu.noise.draw import Realised, corrupt, exact_counts, realised
 from anl_edu.noise.instance import instance_dependent, wrong_class_shares
-from anl_edu.noise.kinds import CLASSES_OF, KINDS, Kind, check, kind, noisy_labels, transition
+from anl_edu.noise.kinds import KINDS, Kind, check, kind, noisy_labels, transition
 from anl_edu.noise.matrices import (
     CIFAR10_FLIPS,
     CIFAR100_SUPERCLASS,
@@ -22,7 +22,6 @@ from anl_edu.noise.matrices import (
 __all__ = [
     "CIFAR10_FLIPS",
     "CIFAR100_SUPERCLASS",
-    "CLASSES_OF",
     "KINDS",
     "MNIST_FLIPS",
     "Kind",

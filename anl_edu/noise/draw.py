@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from anl_edu.noise.matrices import check_labels, check_matrix
+from anl_edu.noise.matrices import check_classes, check_generator, check_labels, check_matrix
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,16 @@ def corrupt(
     -------
     Tensor
         (N,) int64 on the device of ``labels``.
+
+    Notes
+    -----
+    ``"exact"`` is how the code of ANL and of JAL draws. That of eps-softmax flips exactly
+    int(rate N / K) labels of each class, each to any other class (so its 0.8 is 0.8), and draws
+    CIFAR-100's asymmetric noise independently: one nominal rate is not one noise.
     """
     K = check_matrix(T)
     check_labels(labels, K)
+    check_generator(generator)
     y = labels.cpu()
     T = T.to("cpu", torch.float64)
     if method == "exact":
@@ -95,11 +102,12 @@ def exact_counts(sizes: Tensor, T: Tensor) -> Tensor:
 
 def realised(clean: Tensor, noisy: Tensor, K: int) -> Realised:
     """Return the rate, matrix and counts that ``noisy`` really has against ``clean``."""
-    check_labels(clean, K)
-    check_labels(noisy, K)
+    check_classes(K)
+    check_labels(clean, K, "clean labels")
+    check_labels(noisy, K, "noisy labels")
     if clean.shape != noisy.shape:
         raise ValueError(f"{len(clean)} clean labels do not match {len(noisy)} noisy ones")
-    pairs = clean.cpu() * K + noisy.cpu()
-    counts = torch.bincount(pairs, minlength=K * K).reshape(K, K)
+    clean, noisy = clean.cpu(), noisy.cpu()
+    counts = torch.bincount(clean * K + noisy, minlength=K * K).reshape(K, K)
     wrong = (clean != noisy).double().mean().item()
     return Realised(wrong, counts / counts.sum(1, keepdim=True).double(), counts)

@@ -1,12 +1,13 @@
 """Every kind of label noise under one name: how its labels are drawn, and its matrix if it has one.
 
-A new kind is one entry of `KINDS`. Data sets come in as objects, so that this room knows no files.
+A new kind is one entry of `KINDS`. Data sets come in as objects or by name, so that this room knows
+none of their files; a new data set needs no entry here, unless a noise of its own was published.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +19,7 @@ from anl_edu.noise.matrices import (
     asymmetric_cifar10,
     asymmetric_cifar100,
     asymmetric_mnist,
+    check_rate,
     pair_flip,
     symmetric,
 )
@@ -25,63 +27,61 @@ from anl_edu.noise.matrices import (
 if TYPE_CHECKING:
     from anl_edu.data import ImageData
 
-# Data sets by name, where a kind asks which they are; a plain number of classes does elsewhere.
-CLASSES_OF: Mapping[str, int] = {"digits": 10, "mnist": 10, "cifar10": 10, "cifar100": 100}
-
-Matrix = Callable[[float], Tensor]
-
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of label noise.
+    """One kind of label noise: one of ``general``, ``special`` and ``draw`` says what it does.
 
     Attributes
     ----------
     says
         What it does, in a few words, for help texts and menus.
-    rated
-        Whether it takes a rate; human labels and "none" have their own.
     general
         ``general(K, rate)`` gives the (K, K) matrix where that means the same on any data.
     special
-        Data set to ``matrix(rate)``, where classes matter.
+        Data set to ``matrix(rate)``, where the classes matter; the kind exists on these alone.
     draw
         ``draw(images, rate, generator)`` gives the noisy labels (N,), for kinds without a matrix.
+    only
+        The data sets on which ``draw`` exists; empty means all.
+    rated
+        Whether it takes a rate; human labels and "none" have their own.
     """
 
     says: str
-    rated: bool = True
     general: Callable[[int, float], Tensor] | None = None
-    special: Mapping[str, Matrix] | None = None
+    special: Mapping[str, Callable[[float], Tensor]] = field(default_factory=dict)
     draw: Callable[[ImageData, float, torch.Generator], Tensor] | None = None
+    only: tuple[str, ...] = ()
+    rated: bool = True
 
     @property
     def has_matrix(self) -> bool:
         return self.draw is None
 
-    def matrix(self, rate: float, dataset: str | int) -> Tensor | None:
-        """Return the (K, K) matrix on a data set, or None where it is not defined there."""
-        if self.general is not None:
-            return self.general(CLASSES_OF[dataset] if isinstance(dataset, str) else dataset, rate)
-        chosen = (self.special or {}).get(dataset) if isinstance(dataset, str) else None
-        return None if chosen is None else chosen(rate)
+    def exists_on(self, dataset: str | int) -> bool:
+        """Tell whether the kind is defined on a data set, or for a mere number of classes."""
+        if self.special:
+            return dataset in self.special
+        return not self.only or dataset in self.only
 
 
 def _instance(images: ImageData, rate: float, generator: torch.Generator) -> Tensor:
-    pixels = images.x_train.flatten(1)  # (N, D); standardised there, a choice of ours
+    pixels = images.x_train.flatten(1)  # (N, D)
     return instance_dependent(pixels, images.y_train, rate, images.num_classes, generator)
 
 
-def _human(which: str) -> Kind:
+def _human(which: str, dataset: str) -> Kind:
     return Kind(
         f"CIFAR-N's annotators, {which}",
-        rated=False,
         draw=lambda images, rate, generator: images.human_labels(which),
+        only=(dataset,),
+        rated=False,
     )
 
 
 KINDS: Mapping[str, Kind] = {
-    "none": Kind("clean labels", rated=False, general=lambda K, rate: symmetric(K, 0.0)),
+    "none": Kind("clean labels", general=lambda K, rate: symmetric(K, 0.0), rated=False),
     "symmetric": Kind("any other class, evenly", general=symmetric),
     "pair": Kind("the next class", general=pair_flip),
     "asymmetric": Kind(
@@ -99,9 +99,10 @@ KINDS: Mapping[str, Kind] = {
     ),
     "instance": Kind("by what the image looks like", draw=_instance),
     **{
-        f"human-{which}": _human(which)
-        for which in ("aggregate", "random1", "random2", "random3", "worst", "noisy")
+        f"human-{which}": _human(which, "cifar10")
+        for which in ("aggregate", "random1", "random2", "random3", "worst")
     },
+    "human-noisy": _human("noisy", "cifar100"),
 }
 
 
@@ -113,16 +114,14 @@ def kind(name: str) -> Kind:
 
 
 def check(name: str, rate: float, dataset: str) -> None:
-    """Raise ValueError unless this noise can be drawn, at this rate, on this data set."""
+    """Raise what drawing this noise would raise: an unknown name, a rate out of 0..1, other data.
+
+    Whether there is such a data set, and whether its human labels are here, is not looked at.
+    """
     found = kind(name)
-    if not 0 <= rate <= 1:
-        raise ValueError(f"noise rate must be between 0 and 1, got {rate!r}")
-    if found.has_matrix:
-        transition(name, rate, dataset)
-    elif name.startswith("human-"):
-        known = {"cifar10": name != "human-noisy", "cifar100": name == "human-noisy"}
-        if not known.get(dataset, False):
-            raise ValueError(f"noise {name!r} is not defined for {dataset!r}")
+    check_rate(rate)
+    if not found.exists_on(dataset):
+        raise ValueError(f"noise {name!r} is not defined for {dataset!r}")
 
 
 def transition(name: str, rate: float, dataset: str | int) -> Tensor:
@@ -135,27 +134,33 @@ def transition(name: str, rate: float, dataset: str | int) -> Tensor:
     rate
         0..1; ignored by ``"none"``.
     dataset
-        ``"digits"``, ``"mnist"``, ``"cifar10"``, ``"cifar100"``, or a number of classes, which
-        is enough for the kinds that mean the same on any data.
+        A number of classes, which is enough for the kinds that mean the same on any data, or a
+        data set that has an asymmetric noise: ``"digits"``, ``"mnist"``, ``"cifar10"``,
+        ``"cifar100"``.
     """
-    if isinstance(dataset, str) and dataset not in CLASSES_OF:
-        raise ValueError(
-            f"no noise is defined for data set {dataset!r}: use one of {', '.join(CLASSES_OF)}, "
-            "or give the number of classes"
-        )
     found = kind(name)
     if not found.has_matrix:
         raise ValueError(f"noise {name!r} has no matrix: it is drawn image by image")
-    T = found.matrix(rate, dataset)
-    if T is None:
+    if not found.exists_on(dataset):
         raise ValueError(f"noise {name!r} is not defined for {dataset!r}")
-    return T
+    if found.general is None:
+        return found.special[str(dataset)](rate)
+    if isinstance(dataset, str):
+        named = KINDS["asymmetric"].special
+        if dataset not in named:
+            raise ValueError(
+                f"how many classes data set {dataset!r} has is not known here: give the number, "
+                f"or one of {', '.join(named)}"
+            )
+        dataset = len(named[dataset](0.0))
+    return found.general(dataset, rate)
 
 
 def noisy_labels(name: str, images: ImageData, rate: float, generator: torch.Generator) -> Tensor:
     """Draw the noisy labels (N,) of a clean data set under a named noise."""
     found = kind(name)
+    check(name, rate, images.name)
     if found.draw is not None:
         return found.draw(images, rate, generator)
-    T = transition(name, rate, images.name)
+    T = transition(name, rate, images.name if found.special else images.num_classes)
     return corrupt(images.y_train, T, generator=generator)

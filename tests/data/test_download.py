@@ -2,6 +2,7 @@
 
 import hashlib
 import multiprocessing
+import re
 import threading
 import time
 import warnings
@@ -9,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from anl_edu.data.download import DownloadError, fetch
+from anl_edu.data.download import DownloadError, fetch, offline
 
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes
 # Cuts below fall on multiples of 8 KiB, the grain in which bytes are kept.
@@ -95,7 +96,7 @@ def test_lands_whole_and_alone(host, tmp_path):
     path = get(folder, host.url)
     assert path == folder / "file.bin"
     assert path.read_bytes() == CONTENT
-    assert not (folder / "file.bin.part").exists()
+    assert not (folder / "file.bin.anl-edu.part").exists()
 
 
 def test_a_file_that_is_there_is_not_asked_for(host, tmp_path):
@@ -113,7 +114,7 @@ def test_a_cut_transfer_goes_on_from_its_byte(host, tmp_path):
 
 
 def test_a_later_call_resumes_what_an_earlier_one_left(host, tmp_path):
-    (tmp_path / "file.bin.part").write_bytes(CONTENT[:300_123])
+    (tmp_path / "file.bin.anl-edu.part").write_bytes(CONTENT[:300_123])
     assert get(tmp_path, host.url).read_bytes() == CONTENT
     assert host.ranges == ["bytes=300123-"]
 
@@ -123,7 +124,7 @@ def test_what_has_arrived_is_kept_when_all_fails(host, tmp_path):
     with pytest.raises(DownloadError, match="hung up"):
         get(tmp_path, host.url)
     assert not (tmp_path / "file.bin").exists()
-    assert (tmp_path / "file.bin.part").read_bytes() == CONTENT[:98_304]
+    assert (tmp_path / "file.bin.anl-edu.part").read_bytes() == CONTENT[:98_304]
     host.cut_after = []
     assert get(tmp_path, host.url).read_bytes() == CONTENT
     assert host.ranges[-1] == "bytes=98304-"
@@ -131,18 +132,18 @@ def test_what_has_arrived_is_kept_when_all_fails(host, tmp_path):
 
 def test_a_host_without_ranges_starts_over(host, tmp_path):
     host.knows_ranges = False
-    (tmp_path / "file.bin.part").write_bytes(CONTENT[:1000])
+    (tmp_path / "file.bin.anl-edu.part").write_bytes(CONTENT[:1000])
     assert get(tmp_path, host.url).read_bytes() == CONTENT
 
 
 def test_a_complete_part_only_has_to_land(host, tmp_path):
-    (tmp_path / "file.bin.part").write_bytes(CONTENT)
+    (tmp_path / "file.bin.anl-edu.part").write_bytes(CONTENT)
     assert get(tmp_path, host.url).read_bytes() == CONTENT
 
 
 def test_the_rest_of_another_file_is_dropped_and_started_over(host, tmp_path):
-    (tmp_path / "file.bin.part").write_bytes(b"of another file" * 10)
-    with pytest.warns(UserWarning, match="removed .*file.bin.part"):
+    (tmp_path / "file.bin.anl-edu.part").write_bytes(b"of another file" * 10)
+    with pytest.warns(UserWarning, match="file.bin.anl-edu.part .*removed"):
         assert get(tmp_path, host.url).read_bytes() == CONTENT
     assert host.ranges == ["bytes=150-", None]
 
@@ -150,17 +151,44 @@ def test_the_rest_of_another_file_is_dropped_and_started_over(host, tmp_path):
 def test_wrong_bytes_are_removed_and_said(host, tmp_path):
     host.content = b"something else"
     with (
-        pytest.warns(UserWarning, match=f"removed .*SHA-256 is .*not {SHA256[:12]}"),
+        pytest.warns(UserWarning, match="SHA-256 is wrong.*removed"),
         pytest.raises(DownloadError, match="wrong checksum"),
     ):
         get(tmp_path, host.url)
-    assert [p.name for p in tmp_path.iterdir()] == ["file.bin.lock"]
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_truncated_file_in_place_is_replaced(host, tmp_path):
+@pytest.mark.parametrize("offline", ["0", "1"])
+def test_a_wrong_file_in_place_is_told_and_left(host, tmp_path, monkeypatch, offline):
+    monkeypatch.setenv("ANL_EDU_OFFLINE", offline)
     (tmp_path / "file.bin").write_bytes(CONTENT[:-1])
-    with pytest.warns(UserWarning, match="removed .*file.bin:"):
-        assert get(tmp_path, host.url).read_bytes() == CONTENT
+    said = rf"file\.bin is there, but its SHA-256 is .*, not {SHA256[:12]}"
+    with pytest.raises(DownloadError, match=said):
+        get(tmp_path, host.url)
+    assert [p.name for p in tmp_path.iterdir()] == ["file.bin"]
+    assert (tmp_path / "file.bin").read_bytes() == CONTENT[:-1]
+    assert host.ranges == []
+
+
+def test_a_file_placed_by_hand_meanwhile_is_left(host, tmp_path):
+    host.pause = 0.5
+    placing = threading.Timer(0.2, lambda: (tmp_path / "file.bin").write_bytes(b"by hand"))
+    placing.start()
+    with pytest.raises(DownloadError, match="is there, but its SHA-256"):
+        get(tmp_path, host.url)
+    assert (tmp_path / "file.bin").read_bytes() == b"by hand"
+
+
+def test_only_our_own_part_is_used_or_removed(host, tmp_path):
+    for name in ("file.bin.part", "file.bin.crdownload"):  # of a browser, say
+        (tmp_path / name).write_bytes(b"another program's")
+    get(tmp_path, host.url)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "file.bin",
+        "file.bin.crdownload",
+        "file.bin.part",
+    ]
+    assert host.ranges == [None]
 
 
 def test_the_next_host_takes_over_where_the_first_failed(make_host, tmp_path):
@@ -183,11 +211,11 @@ def test_every_answer_is_named(make_host, tmp_path, spoil, answer):
 
 
 def test_a_login_page_does_not_overwrite_what_has_arrived(host, tmp_path):
-    (tmp_path / "file.bin.part").write_bytes(CONTENT[:1000])
+    (tmp_path / "file.bin.anl-edu.part").write_bytes(CONTENT[:1000])
     host.knows_ranges, host.type = False, "text/html; charset=utf-8"
     with pytest.raises(DownloadError):
         get(tmp_path, host.url)
-    assert (tmp_path / "file.bin.part").read_bytes() == CONTENT[:1000]
+    assert (tmp_path / "file.bin.anl-edu.part").read_bytes() == CONTENT[:1000]
 
 
 def test_no_network_is_said_at_once(make_host, tmp_path):
@@ -201,8 +229,8 @@ def test_no_network_is_said_at_once(make_host, tmp_path):
 
 
 def test_a_host_that_hangs_is_given_up(tmp_path, host, monkeypatch):
-    monkeypatch.setattr("anl_edu.download.READ_SECONDS", 0.2)
-    monkeypatch.setattr("anl_edu.download.GIVE_UP_SECONDS", 0.1)
+    monkeypatch.setattr("anl_edu.data.download.READ_SECONDS", 0.2)
+    monkeypatch.setattr("anl_edu.data.download.GIVE_UP_SECONDS", 0.1)
     host.pause = 3
     with pytest.raises(DownloadError, match="no further host asked"):
         get(tmp_path, host.url, host.url)
@@ -214,8 +242,32 @@ def test_offline_asks_nobody(host, tmp_path, monkeypatch):
     with pytest.raises(DownloadError, match="ANL_EDU_OFFLINE is set"):
         get(tmp_path, host.url)
     assert host.ranges == []
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "file.bin").write_bytes(CONTENT)
     assert get(tmp_path, host.url) == tmp_path / "file.bin"
+
+
+@pytest.mark.parametrize(
+    ("value", "means"),
+    [
+        *(dict.fromkeys(["1", "true", "yes", "on", "anything"], True).items()),
+        *(dict.fromkeys(["", "0", "false", "False", "no", "off", " 0 "], False).items()),
+    ],
+)
+def test_what_offline_means(monkeypatch, value, means):
+    monkeypatch.setenv("ANL_EDU_OFFLINE", value)
+    assert offline() is means
+    monkeypatch.delenv("ANL_EDU_OFFLINE")
+    assert not offline()
+
+
+@pytest.mark.parametrize("mirror", ["foo", "foo/bar", "ftp://host/x", "https://", "http://[x"])
+def test_a_mirror_that_is_no_address_is_named(host, tmp_path, monkeypatch, mirror):
+    monkeypatch.setenv("ANL_EDU_MIRROR", mirror)
+    with pytest.raises(DownloadError, match=re.escape(f"ANL_EDU_MIRROR={mirror} is no address")):
+        get(tmp_path, host.url)
+    assert host.ranges == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lab_mirror_is_asked_first(make_host, tmp_path, monkeypatch):
@@ -250,6 +302,7 @@ def test_two_processes_at_once_share_one_transfer(host, tmp_path):
         child.join()
     assert found == {SHA256}
     assert len(host.ranges) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["file.bin"]  # no lock either
 
 
 def test_a_good_download_warns_of_nothing(host, tmp_path):
