@@ -65,6 +65,8 @@ def prepare(spec: RunSpec, data: ImageData | None = None) -> ImageData:
         raise ValueError(f"the run is on {spec.dataset}, the data given is {given.name}")
     recipe = spec.recipe
     wanted = (recipe.train_images, recipe.test_images)
+    if given.whole is not None and given.y_clean is None:
+        _require_whole(spec, given)
     # a part that is no larger than wanted stays whole
     n_train, n_test = (
         None if n is None or n >= len(x) else n
@@ -79,6 +81,20 @@ def prepare(spec: RunSpec, data: ImageData | None = None) -> ImageData:
             "or prepare them for this run"
         )
     return given
+
+
+def _require_whole(spec: RunSpec, part: ImageData) -> None:
+    """Raise where a part of a set stands for more of it than the run describes."""
+    for name, wanted, here in (
+        ("train_images", spec.recipe.train_images, len(part.x_train)),
+        ("test_images", spec.recipe.test_images, len(part.x_test)),
+    ):
+        if wanted != here and (wanted is None or wanted > here):
+            raise ValueError(
+                f"the data given is a part of {spec.dataset} with {here} {name}, the run describes "
+                f"{'all' if wanted is None else wanted}: give the whole set, or say "
+                f"changes={{{name!r}: {here}}}"
+            )
 
 
 class Live(Iterator[EpochRecord]):

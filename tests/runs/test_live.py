@@ -176,3 +176,13 @@ def test_noise_reaches_labels_once_and_keeps_the_truth(kind: str) -> None:
 def test_no_noise_leaves_labels_alone() -> None:
     assert not runs.noisy_data("digits", "none", 0.0).wrong.any()
     assert RunSpec("digits", "ce", "none", 0.6).rate == 0
+
+
+def test_a_part_is_not_taken_for_the_whole() -> None:
+    part = data.load("digits").subset(100, 50)
+    with pytest.raises(ValueError, match=r"a part of digits with 100 train_images, .* all: give"):
+        runs.start(RunSpec("digits", "ce"), part)
+    with pytest.raises(ValueError, match=r"with 100 train_images, the run describes 200"):
+        runs.start(SPEC, part)
+    says = RunSpec("digits", "ce", changes={"train_images": 100, "test_images": 50})
+    assert len(runs.prepare(says, part).y_train) == 100
