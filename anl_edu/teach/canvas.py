@@ -17,7 +17,7 @@ import ipywidgets as widgets
 import plotly.graph_objects as go
 
 from anl_edu.paths import on_colab
-from anl_edu.teach.figure import mime_bundle, plain
+from anl_edu.teach.figure import colab_bundle, mime_bundle, plain
 from anl_edu.teach.style import TEMPLATE
 
 # Both scripts share one promise of plotly.js a page, whichever of them runs first.
@@ -143,17 +143,11 @@ class RedrawnCanvas:
         self.draw(figure, said)
 
     def draw(self, figure: go.Figure, said: str) -> None:
-        """Replace the output by the figure."""
-        if on_colab():
-            from IPython.display import clear_output
-
-            with self.widget:
-                clear_output(wait=True)
-                figure.show(renderer="colab")
-            return
+        """Replace the output by the figure, from any thread."""
         # What is displayed `with` an Output belongs to the message being handled, which a training
         # thread has none of; the trait reaches the page from any thread.
-        shown = {"output_type": "display_data", "data": mime_bundle(figure), "metadata": {}}
+        data = colab_bundle(figure) if on_colab() else mime_bundle(figure)
+        shown = {"output_type": "display_data", "data": data, "metadata": {}}
         self.widget.outputs = (shown,)
 
 

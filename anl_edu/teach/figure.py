@@ -61,16 +61,20 @@ def show(fig: go.Figure) -> None:
     """
     from IPython.display import HTML, display
 
-    if on_colab():
-        fig.show(renderer="colab", config=_CONFIG)
-    else:
-        display(mime_bundle(fig), raw=True)
+    display(colab_bundle(fig) if on_colab() else mime_bundle(fig), raw=True)
     display(HTML(details(fig)))
 
 
 def mime_bundle(fig: go.Figure) -> dict[str, Any]:
     """Return what Jupyter displays for `fig`: plotly's JSON, and beside it the words."""
     return {PLOTLY_MIME: plain(fig) | {"config": _CONFIG}, "text/plain": alt_text(fig)}
+
+
+def colab_bundle(fig: go.Figure) -> dict[str, Any]:
+    """Return what Colab displays for `fig`: a page of its own with plotly's script, and words."""
+    from plotly.io.base_renderers import ColabRenderer
+
+    return ColabRenderer(config=_CONFIG).to_mimebundle(plain(fig)) | {"text/plain": alt_text(fig)}
 
 
 def plain(fig: go.Figure) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def watch(
     Parameters
     ----------
     runs
-        Loss name to a run's records, as `runs.start` or `train.fit` gives them. They draw on no
+        Loss name to a run's records, as `runs.start` or `training.fit` gives them. They draw on no
         common generator, so side by side they come out as they would one after the other.
     draw
         From the records so far to a figure.
