@@ -3,6 +3,10 @@
 Lessons make figures with pure functions (data in, ``go.Figure`` out) that begin with
 :func:`new_figure`; :func:`show` displays one with its words and numbers, :func:`animate` turns a
 function of a state into a figure with a slider that needs no kernel, :func:`still` writes a PNG.
+
+A module that draws ends with ``FIGURES``: the name of each of its functions, and a call that draws
+it with small inputs. The tests draw them all, and find a new one there by itself; the call stands
+beside the function because whoever writes the one knows what the other needs.
 """
 
 from __future__ import annotations
@@ -136,8 +140,11 @@ def animate(
 
     joined = go.Figure(figures[0])
     _hold_axes(joined, figures)
+    # In every frame too: plotly.js drops the height of a responsive figure whose frame has none,
+    # and JupyterLab then shows nothing.
+    height = (joined.layout.height or TEMPLATE.layout.height) + 90
     joined.frames = [
-        go.Frame(name=name, data=f.data, layout=_moving(f))
+        go.Frame(name=name, data=f.data, layout=_moving(f) | {"height": height})
         for name, f in zip(named, figures, strict=True)
     ]
     still_frame = {"mode": "immediate", "transition": {"duration": 0}}
@@ -160,7 +167,7 @@ def animate(
                 "len": 1,
             }
         ],
-        height=(joined.layout.height or 420) + 90,
+        height=height,
         margin={"b": 60},
     )
     return joined
