@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 
 from anl_edu.paths import on_colab
 from anl_edu.teach.figure import colab_bundle, mime_bundle, plain
-from anl_edu.teach.style import TEMPLATE
+from anl_edu.teach.style import HEIGHT
 
 # Both scripts share one promise of plotly.js a page, whichever of them runs first.
 _PROMISE = """
@@ -131,7 +131,7 @@ def _sent(figure: go.Figure, said: str) -> str:
 def _stable(figure: go.Figure) -> dict[str, Any]:
     sent = plain(figure)
     sent["layout"].setdefault("uirevision", "explorer")  # a reader's zoom outlives an update
-    sent["layout"].setdefault("height", TEMPLATE.layout.height)
+    sent["layout"].setdefault("height", HEIGHT)
     return sent
 
 

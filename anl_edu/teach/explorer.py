@@ -20,7 +20,7 @@ from traitlets import TraitError
 from anl_edu.teach.canvas import new_canvas
 from anl_edu.teach.describe import alt_text, details, words
 from anl_edu.teach.figure import mime_bundle
-from anl_edu.teach.style import TEMPLATE
+from anl_edu.teach.style import HEIGHT, MARGIN_TOP
 
 _WIDE = widgets.Layout(width="min(640px, 98%)")
 _LABEL = {"description_width": "200px"}  # wide enough that no label is cut
@@ -209,8 +209,8 @@ class Explorer(widgets.VBox):
             f"{still.layout.title.text or ''}<br><span style='font-size:12px'>{note}</span>"
         )
         still.update_layout(
-            height=(still.layout.height or TEMPLATE.layout.height) + 20,
-            margin={"t": (still.layout.margin.t or TEMPLATE.layout.margin.t) + 20},
+            height=(still.layout.height or HEIGHT) + 20,
+            margin={"t": (still.layout.margin.t or MARGIN_TOP) + 20},
         )
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         display({WIDGET_MIME: view} | mime_bundle(still), raw=True)

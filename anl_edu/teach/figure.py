@@ -22,7 +22,7 @@ import plotly.graph_objects as go
 
 from anl_edu.paths import on_colab
 from anl_edu.teach.describe import alt_text, details, is_number
-from anl_edu.teach.style import TEMPLATE
+from anl_edu.teach.style import HEIGHT, template
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 _CONFIG = {"responsive": True, "displaylogo": False}
@@ -48,7 +48,7 @@ def new_figure(
         text += f"<br><span style='font-size:14px'>{question}</span>"
     return go.Figure(  # at once: plotly checks every later change anew, which explorers would feel
         layout={
-            "template": TEMPLATE,
+            "template": template(),
             "title": {"text": text},
             "xaxis": {"title": {"text": x}},
             "yaxis": {"title": {"text": y}},
@@ -142,7 +142,7 @@ def animate(
     _hold_axes(joined, figures)
     # In every frame too: plotly.js drops the height of a responsive figure whose frame has none,
     # and JupyterLab then shows nothing.
-    height = (joined.layout.height or TEMPLATE.layout.height) + 90
+    height = (joined.layout.height or HEIGHT) + 90
     joined.frames = [
         go.Frame(name=name, data=f.data, layout=_moving(f) | {"height": height})
         for name, f in zip(named, figures, strict=True)
@@ -237,7 +237,7 @@ def still(fig: go.Figure, path: str | Path, *, width: int = 900, scale: float = 
         raise RuntimeError("a still picture needs kaleido: pip install kaleido")
     import kaleido
 
-    height = fig.layout.height or TEMPLATE.layout.height
+    height = fig.layout.height or HEIGHT
     options = {"format": "png", "width": width, "height": height, "scale": scale}
     try:  # mathjax=False: the default page would ask a network for it
         png = kaleido.calc_fig_sync(plain(fig), opts=options, kopts={"mathjax": False})

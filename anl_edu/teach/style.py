@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cache
 
 import plotly.graph_objects as go
 
@@ -122,20 +123,32 @@ _AXIS = {
     "automargin": True,
     "title": {"font": {"size": 15}},
 }
-TEMPLATE = go.layout.Template(
-    layout={
-        "font": {"family": "Helvetica, Arial, sans-serif", "size": 14, "color": "#222222"},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "colorway": list(PALETTE),
-        "height": 420,
-        "autosize": True,
-        "margin": {"l": 70, "r": 30, "t": 80, "b": 60},
-        "title": {"x": 0.0, "xref": "paper", "xanchor": "left", "font": {"size": 18}},
-        "legend": {"x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top", "font": {"size": 13}},
-        "xaxis": _AXIS,
-        "yaxis": _AXIS,
-        "hoverlabel": {"font": {"size": 13}},
-        "colorscale": {"sequential": SEQUENTIAL},
-    }
-)
+HEIGHT, MARGIN_TOP = 420, 80  # pixels, where a figure says nothing else
+
+
+@cache
+def template() -> go.layout.Template:
+    """Return the template of every figure; made when first used, as plotly takes long over it."""
+    return go.layout.Template(
+        layout={
+            "font": {"family": "Helvetica, Arial, sans-serif", "size": 14, "color": "#222222"},
+            "paper_bgcolor": "white",
+            "plot_bgcolor": "white",
+            "colorway": list(PALETTE),
+            "height": HEIGHT,
+            "autosize": True,
+            "margin": {"l": 70, "r": 30, "t": MARGIN_TOP, "b": 60},
+            "title": {"x": 0.0, "xref": "paper", "xanchor": "left", "font": {"size": 18}},
+            "legend": {
+                "x": 1.02,
+                "xanchor": "left",
+                "y": 1,
+                "yanchor": "top",
+                "font": {"size": 13},
+            },
+            "xaxis": _AXIS,
+            "yaxis": _AXIS,
+            "hoverlabel": {"font": {"size": 13}},
+            "colorscale": {"sequential": SEQUENTIAL},
+        }
+    )
