@@ -44,7 +44,7 @@ def test_no_lock_file_is_tracked() -> None:
 
 def test_importing_the_package_stays_light() -> None:
     """A command answers at once: PyTorch, plotly and Jupyter load when they are needed."""
-    heavy = "torch", "plotly", "ipywidgets", "sklearn"
+    heavy = "torch", "plotly", "ipywidgets", "sklearn", "IPython"
     code = f"import sys, anl_edu; print([m for m in {heavy!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

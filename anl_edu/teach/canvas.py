@@ -17,8 +17,8 @@ import ipywidgets as widgets
 import plotly.graph_objects as go
 
 from anl_edu.paths import on_colab
-from anl_edu.teach.figure import mime_bundle, plain
-from anl_edu.teach.style import TEMPLATE
+from anl_edu.teach.figure import colab_bundle, mime_bundle, plain
+from anl_edu.teach.style import HEIGHT
 
 # Both scripts share one promise of plotly.js a page, whichever of them runs first.
 _PROMISE = """
@@ -131,7 +131,7 @@ def _sent(figure: go.Figure, said: str) -> str:
 def _stable(figure: go.Figure) -> dict[str, Any]:
     sent = plain(figure)
     sent["layout"].setdefault("uirevision", "explorer")  # a reader's zoom outlives an update
-    sent["layout"].setdefault("height", TEMPLATE.layout.height)
+    sent["layout"].setdefault("height", HEIGHT)
     return sent
 
 
@@ -143,17 +143,11 @@ class RedrawnCanvas:
         self.draw(figure, said)
 
     def draw(self, figure: go.Figure, said: str) -> None:
-        """Replace the output by the figure."""
-        if on_colab():
-            from IPython.display import clear_output
-
-            with self.widget:
-                clear_output(wait=True)
-                figure.show(renderer="colab")
-            return
+        """Replace the output by the figure, from any thread."""
         # What is displayed `with` an Output belongs to the message being handled, which a training
         # thread has none of; the trait reaches the page from any thread.
-        shown = {"output_type": "display_data", "data": mime_bundle(figure), "metadata": {}}
+        data = colab_bundle(figure) if on_colab() else mime_bundle(figure)
+        shown = {"output_type": "display_data", "data": data, "metadata": {}}
         self.widget.outputs = (shown,)
 
 

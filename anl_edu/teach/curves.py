@@ -1,14 +1,14 @@
 """What training records show: accuracy, memorising, last against best, and who sets the update.
 
 Every function takes `runs`: loss name to the runs of that loss, one a seed, each a sequence of
-epoch records (objects or dicts with the fields of ``train.EpochRecord``). One run alone may stand
+epoch records (objects or dicts with the fields of `training.EpochRecord`). One run alone may stand
 for a list of one. Thin lines are seeds, the thick line their mean. Shares are drawn as percent.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from statistics import stdev
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from anl_edu.teach.figure import new_figure
+from anl_edu.teach.lines import add_line, lines
 from anl_edu.teach.style import label_of, style_of
 
 Run = Sequence[Any]
@@ -86,17 +87,10 @@ def fit_curves(runs: Runs, *, title: str = "What is fitted: correct and wrong la
             style = style_of(part)
             x, y = _matrix(runs[name], key)
             _seeds(fig, x, y, style.color, row=1, col=column)
-            fig.add_scatter(
-                x=x,
-                y=_mean(y),
-                name=label_of(part),
-                legendgroup=part,
-                showlegend=column == 1,
-                mode="lines",
-                line=style.line,
-                row=1,
-                col=column,
-            )
+            add_line(
+                fig, x, _mean(y), label_of(part), style, markers=0,
+                legendgroup=part, showlegend=column == 1, row=1, col=column,
+            )  # fmt: skip
     fig.update_xaxes(title_text="epoch")
     fig.update_yaxes(range=[-2, 102])
     fig.update_yaxes(title_text="training labels repeated (%)", col=1)
@@ -106,7 +100,7 @@ def fit_curves(runs: Runs, *, title: str = "What is fitted: correct and wrong la
 
 
 def last_against_best(runs: Runs, *, title: str = "Last epoch against best epoch") -> go.Figure:
-    """Draw test accuracy at the last and at the best epoch: bars of means, a dot a seed.
+    """Draw test accuracy at the last and at the best epoch: mean and sample deviation over seeds.
 
     The best epoch is picked by looking at the test set, so it is not a result one could have had.
     """
@@ -137,13 +131,13 @@ def last_against_best(runs: Runs, *, title: str = "Last epoch against best epoch
             error_y={
                 "color": "#888888",
                 "thickness": 2,
-                "array": [float(np.std(values[n])) for n in names],
+                "array": [_deviation(values[n]) for n in names],
                 "visible": any(len(values[n]) > 1 for n in names),
             },
         )
         fig.add_scatter(  # a bar's own text would lie under its error bar
             x=labels,
-            y=[float(np.mean(values[n]) + np.std(values[n])) for n in names],
+            y=[float(np.mean(values[n])) + (_deviation(values[n]) or 0) for n in names],
             text=[f"{float(np.mean(values[n])):.1f}" for n in names],
             mode="text",
             textposition="top center",
@@ -159,23 +153,16 @@ def accuracy_by_rate(
     rates: Sequence[float], accuracy: Mapping[str, Sequence[float]], *, title: str
 ) -> go.Figure:
     """Draw accuracy (0..1) against the noise rate, one line a loss."""
-    fig = new_figure(
-        title,
-        x="nominal rate of symmetric noise",
-        y="test accuracy (%)",
+    fig = lines(
+        rates,
+        {name: 100 * np.asarray(values) for name, values in accuracy.items()},
+        title=title,
+        x_title="nominal rate of symmetric noise",
+        y_title="test accuracy (%)",
         question="From which rate on is a robust loss ahead of CE?",
         alt="Test accuracy falls with the noise rate, for some losses faster than for others",
+        style_of=style_of,
     )
-    for name, values in accuracy.items():
-        style = style_of(name)
-        fig.add_scatter(
-            x=list(rates),
-            y=[100 * v for v in values],
-            name=label_of(name),
-            mode="lines+markers",
-            line=style.line,
-            marker={**style.marker, "size": 9},
-        )
     return fig.update_yaxes(rangemode="tozero")
 
 
@@ -184,15 +171,7 @@ def _curves(fig: go.Figure, runs: Runs, key: str) -> go.Figure:
         style = style_of(name)
         x, y = _matrix(some, key)
         _seeds(fig, x, y, style.color)
-        few = max(1, x.size // 8)
-        fig.add_scatter(
-            x=x,
-            y=_mean(y),
-            name=label_of(name),
-            mode="lines+markers" if x.size else "lines",
-            line=style.line,
-            marker=style.marker | {"maxdisplayed": max(2, x.size // few)},
-        )
+        add_line(fig, x, _mean(y), label_of(name), style, markers=8)
     return fig.update_yaxes(range=[-2, 102])
 
 
@@ -232,31 +211,33 @@ def _matrix(some: Any, key: str) -> tuple[np.ndarray, np.ndarray]:
     return _values(runs[0], "epoch")[:count], y
 
 
+def _deviation(values: Sequence[float]) -> float | None:
+    """Return the sample deviation over seeds; one seed has none."""
+    return stdev(values) if len(values) > 1 else None
+
+
 def _mean(y: np.ndarray) -> np.ndarray:
     return y.mean(axis=0)
 
 
-def example_runs(epochs: int = 30) -> dict[str, list[list[SimpleNamespace]]]:
+def example_runs(epochs: int = 10) -> dict[str, list[list[SimpleNamespace]]]:
     """Return made-up records in the form of real ones, two seeds a loss, to try a drawing on."""
-    out: dict[str, list[list[SimpleNamespace]]] = {}
-    for name, peak, fall in (("ce", 0.9, 0.02), ("anl-ce", 0.88, 0.0)):
-        out[name] = [
-            [
-                SimpleNamespace(
-                    epoch=e,
-                    epochs=epochs,
-                    train_loss=2.3 * math.exp(-e / 10),
-                    test_accuracy=peak * (1 - math.exp(-e / (3 + seed))) - fall * e / 3,
-                    clean_accuracy=1 - math.exp(-e / 5),
-                    memorised=fall * e,
-                    wrong_share=0.6 - fall * e / 10,
-                    seconds=0.1,
-                )
-                for e in range(1, epochs + 1)
-            ]
-            for seed in range(2)
-        ]
-    return out
+
+    def record(epoch: int, peak: float, fall: float) -> SimpleNamespace:
+        learned = 1 - 0.7**epoch
+        return SimpleNamespace(
+            epoch=epoch,
+            train_loss=2.3 * (1 - learned),
+            test_accuracy=peak * learned - fall * epoch / 3,
+            clean_accuracy=learned,
+            memorised=fall * epoch,
+            wrong_share=0.6 - fall * epoch / 10,
+        )
+
+    return {
+        name: [[record(e, peak, fall) for e in range(1, epochs + 1)] for peak in peaks]
+        for name, peaks, fall in (("ce", (0.9, 0.8), 0.02), ("anl-ce", (0.88, 0.86), 0.0))
+    }
 
 
 FIGURES = {

@@ -16,7 +16,7 @@ from typing import Any
 import ipywidgets as widgets
 import plotly.graph_objects as go
 
-from anl_edu.runs import Run
+from anl_edu.runs import Live, Run
 from anl_edu.teach.canvas import new_canvas
 from anl_edu.teach.dashboard_figure import dashboard as draw
 from anl_edu.teach.describe import alt_text, details
@@ -46,7 +46,8 @@ class Dashboard(widgets.VBox):
     ----------
     begin
         Starts a fresh run: a function without arguments that gives an iterator of epoch records,
-        for instance ``lambda: runs.start(spec, data, corrupted=True, track_gradients=True)``.
+        for instance ``lambda: runs.start(spec, data, track_gradients=True)``. Of a `runs.Live`
+        the dashboard says on what device and in which arithmetic it is made.
     loss
         The live run's loss.
     epochs
@@ -60,6 +61,8 @@ class Dashboard(widgets.VBox):
     ----------
     records : list of EpochRecord
         Epochs of the live run that have ended.
+    live : iterator of EpochRecord or None
+        What `begin` gave last.
     status : str
         ``"ready"``, ``"running"``, ``"paused"``, ``"stopping"``, ``"stopped"``, ``"finished"`` or
         ``"failed"``.
@@ -79,6 +82,7 @@ class Dashboard(widgets.VBox):
         self.begin, self.loss, self.epochs, self.noise = begin, loss, epochs, noise
         self.replayed = replayed
         self.records: list[EpochRecord] = []
+        self.live: Iterator[EpochRecord] | None = None
         self.status, self.error = "ready", None  # type: str, Exception | None
         self._go, self._halt, self._ended = (threading.Event() for _ in range(3))
         self._ended.set()
@@ -121,13 +125,14 @@ class Dashboard(widgets.VBox):
 
     def start(self) -> Dashboard:
         """Begin a fresh run; the records of an earlier one are dropped."""
-        self._need("start", "ready", "stopped", "finished", "failed")
-        live = self.begin()
-        self.records, self.error = [], None
-        self._halt.clear()
-        self._ended = threading.Event()  # of its own: an earlier run may still be tidying up
-        self._go.set()
-        self._set("running")
+        with self._lock:
+            self._need("start", "ready", "stopped", "finished", "failed")
+            self.live = live = self.begin()
+            self.records, self.error = [], None
+            self._halt.clear()
+            self._ended = threading.Event()  # of its own: an earlier run may still be tidying up
+            self._go.set()
+            self._set("running")
         threading.Thread(target=self._work, args=(live, self._ended), daemon=True).start()
         return self
 
@@ -219,25 +224,30 @@ class Dashboard(widgets.VBox):
             self._show()
 
     def _show(self) -> None:
-        self._shown = time.monotonic()
-        for button, can in zip(self._buttons.values(), _BUTTONS[self.status], strict=True):
-            button.disabled = not can
-        self._bar.value = len(self.records)
-        self._line.value = f"<div role='status' aria-live='polite'>{self._said()}</div>"
-        self._alarm.value = "" if self.error is None else error_panel(self.error)
-        figure = self.figure
-        said = alt_text(figure)
-        self.canvas.draw(figure, said)
-        self._words.value = details(figure, said)
+        with self._lock:  # or another thread presses a button while this one draws the row of them
+            self._shown = time.monotonic()
+            for button, can in zip(self._buttons.values(), _BUTTONS[self.status], strict=True):
+                button.disabled = not can
+            self._bar.value = len(self.records)
+            self._line.value = f"<div role='status' aria-live='polite'>{self._said()}</div>"
+            self._alarm.value = "" if self.error is None else error_panel(self.error)
+            figure = self.figure
+            said = alt_text(figure)
+            self.canvas.draw(figure, said)
+            self._words.value = details(figure, said)
 
     def _said(self) -> str:
-        said = f"{label_of(self.loss)}, live: {self.status}, {len(self.records)} of {self.epochs}"
-        said += " epochs"
+        where = "live"
+        if isinstance(self.live, Live):
+            precision = str(self.live.dtype).removeprefix("torch.")
+            where = f"live on {self.live.device} in {precision}"
+        said = f"{label_of(self.loss)}, {where}: {self.status}, "
+        said += f"{len(self.records)} of {self.epochs} epochs"
         if self.records:
             last = self.records[-1]
             said += (
                 f"; test accuracy {100 * last.test_accuracy:.1f} %, wrong labels memorised "
-                f"{100 * last.memorised:.1f} %, {last.seconds:.1f} s an epoch"
+                f"{100 * last.memorised:.1f} %, {last.seconds:.2g} s an epoch"
             )
         if self.replayed is not None:
             said += f".<br>Grey: {html.escape(self._replayed_name())}"
@@ -255,6 +265,3 @@ class Dashboard(widgets.VBox):
 
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         display({WIDGET_MIME: view} | mime_bundle(self.figure), raw=True)
-
-
-EXPLORERS: dict[str, Callable[[], Any]] = {}  # tested in tests/test_dashboard.py

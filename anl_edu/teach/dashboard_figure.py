@@ -30,7 +30,7 @@ def dashboard(
     Parameters
     ----------
     live, replayed
-        Epoch records, see `train.EpochRecord`; may be empty.
+        Epoch records, see `training.EpochRecord`; may be empty.
     epochs
         Length of the horizontal axes.
     loss
@@ -107,6 +107,6 @@ def _line(records: Sequence[Any], key: str, factor: float) -> tuple[np.ndarray, 
 
 
 FIGURES = {
-    "dashboard": lambda: dashboard(*example_runs(10)["anl-ce"], epochs=20, noise=0.6),
-    "dashboard_before": lambda: dashboard([], example_runs(10)["ce"][0], epochs=10),
+    "dashboard": lambda: dashboard(*example_runs()["anl-ce"], epochs=20, noise=0.6),
+    "dashboard_before": lambda: dashboard([], example_runs()["ce"][0], epochs=10),
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import os
-import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from traitlets import TraitError
 from anl_edu.teach.canvas import new_canvas
 from anl_edu.teach.describe import alt_text, details, words
 from anl_edu.teach.figure import mime_bundle
-from anl_edu.teach.style import TEMPLATE
+from anl_edu.teach.style import HEIGHT, MARGIN_TOP
 
 _WIDE = widgets.Layout(width="min(640px, 98%)")
 _LABEL = {"description_width": "200px"}  # wide enough that no label is cut
@@ -95,8 +94,6 @@ class Explorer(widgets.VBox):
         The figure as last drawn without an error.
     error : Exception or None
         What the last drawing raised. It is also shown in a red panel above the figure.
-    update_ms : list of float
-        How long each drawing took in the kernel, in milliseconds, message included.
     """
 
     def __init__(
@@ -110,7 +107,6 @@ class Explorer(widgets.VBox):
         self.draw, self.controls, self.title = draw, dict(controls), title
         self._readout = readout
         self.error: Exception | None = None
-        self.update_ms: list[float] = []
         self._held = False
         self._panel = widgets.HTML()
         self._line = widgets.HTML()
@@ -141,15 +137,21 @@ class Explorer(widgets.VBox):
         """Move controls from Python and redraw once.
 
         Unlike a control moved by hand it raises: what the drawing raised, or ValueError for a
-        control that is not there or a value that the control does not take.
+        control that is not there or a value that the control does not take; then no control has
+        moved.
         """
         unknown = sorted(set(state) - set(self.controls))
         if unknown:
             raise ValueError(f"no control named {unknown[0]!r}; there are {list(self.controls)}")
+        before = self.state
         self._held = True
         try:
             for name, value in state.items():
                 self._move(name, value)
+        except ValueError:
+            for name, value in before.items():
+                self.controls[name].value = value
+            raise
         finally:
             self._held = False
         self._update()
@@ -174,7 +176,6 @@ class Explorer(widgets.VBox):
             raise self.error
 
     def _update(self) -> None:
-        start = time.perf_counter()
         try:
             figure = self.draw(**self.state)
             said = alt_text(figure)
@@ -184,7 +185,6 @@ class Explorer(widgets.VBox):
             self.error, self._panel.value = None, ""
         except Exception as error:
             self.error, self._panel.value = error, error_panel(error)
-        self.update_ms.append(1000 * (time.perf_counter() - start))
 
     def _describe(self, alternative: str) -> None:
         if self._readout is not None:
@@ -209,8 +209,8 @@ class Explorer(widgets.VBox):
             f"{still.layout.title.text or ''}<br><span style='font-size:12px'>{note}</span>"
         )
         still.update_layout(
-            height=(still.layout.height or TEMPLATE.layout.height) + 20,
-            margin={"t": (still.layout.margin.t or TEMPLATE.layout.margin.t) + 20},
+            height=(still.layout.height or HEIGHT) + 20,
+            margin={"t": (still.layout.margin.t or MARGIN_TOP) + 20},
         )
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         display({WIDGET_MIME: view} | mime_bundle(still), raw=True)

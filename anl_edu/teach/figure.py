@@ -3,6 +3,10 @@
 Lessons make figures with pure functions (data in, ``go.Figure`` out) that begin with
 :func:`new_figure`; :func:`show` displays one with its words and numbers, :func:`animate` turns a
 function of a state into a figure with a slider that needs no kernel, :func:`still` writes a PNG.
+
+A module that draws ends with ``FIGURES``: the name of each of its functions, and a call that draws
+it with small inputs. The tests draw them all, and find a new one there by itself; the call stands
+beside the function because whoever writes the one knows what the other needs.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import plotly.graph_objects as go
 
 from anl_edu.paths import on_colab
 from anl_edu.teach.describe import alt_text, details, is_number
-from anl_edu.teach.style import TEMPLATE
+from anl_edu.teach.style import HEIGHT, template
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 _CONFIG = {"responsive": True, "displaylogo": False}
@@ -44,7 +48,7 @@ def new_figure(
         text += f"<br><span style='font-size:14px'>{question}</span>"
     return go.Figure(  # at once: plotly checks every later change anew, which explorers would feel
         layout={
-            "template": TEMPLATE,
+            "template": template(),
             "title": {"text": text},
             "xaxis": {"title": {"text": x}},
             "yaxis": {"title": {"text": y}},
@@ -61,16 +65,20 @@ def show(fig: go.Figure) -> None:
     """
     from IPython.display import HTML, display
 
-    if on_colab():
-        fig.show(renderer="colab", config=_CONFIG)
-    else:
-        display(mime_bundle(fig), raw=True)
+    display(colab_bundle(fig) if on_colab() else mime_bundle(fig), raw=True)
     display(HTML(details(fig)))
 
 
 def mime_bundle(fig: go.Figure) -> dict[str, Any]:
     """Return what Jupyter displays for `fig`: plotly's JSON, and beside it the words."""
     return {PLOTLY_MIME: plain(fig) | {"config": _CONFIG}, "text/plain": alt_text(fig)}
+
+
+def colab_bundle(fig: go.Figure) -> dict[str, Any]:
+    """Return what Colab displays for `fig`: a page of its own with plotly's script, and words."""
+    from plotly.io.base_renderers import ColabRenderer
+
+    return ColabRenderer(config=_CONFIG).to_mimebundle(plain(fig)) | {"text/plain": alt_text(fig)}
 
 
 def plain(fig: go.Figure) -> dict[str, Any]:
@@ -132,8 +140,11 @@ def animate(
 
     joined = go.Figure(figures[0])
     _hold_axes(joined, figures)
+    # In every frame too: plotly.js drops the height of a responsive figure whose frame has none,
+    # and JupyterLab then shows nothing.
+    height = (joined.layout.height or HEIGHT) + 90
     joined.frames = [
-        go.Frame(name=name, data=f.data, layout=_moving(f))
+        go.Frame(name=name, data=f.data, layout=_moving(f) | {"height": height})
         for name, f in zip(named, figures, strict=True)
     ]
     still_frame = {"mode": "immediate", "transition": {"duration": 0}}
@@ -156,7 +167,7 @@ def animate(
                 "len": 1,
             }
         ],
-        height=(joined.layout.height or 420) + 90,
+        height=height,
         margin={"b": 60},
     )
     return joined
@@ -226,7 +237,7 @@ def still(fig: go.Figure, path: str | Path, *, width: int = 900, scale: float = 
         raise RuntimeError("a still picture needs kaleido: pip install kaleido")
     import kaleido
 
-    height = fig.layout.height or TEMPLATE.layout.height
+    height = fig.layout.height or HEIGHT
     options = {"format": "png", "width": width, "height": height, "scale": scale}
     try:  # mathjax=False: the default page would ask a network for it
         png = kaleido.calc_fig_sync(plain(fig), opts=options, kopts={"mathjax": False})

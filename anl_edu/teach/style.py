@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cache
 
 import plotly.graph_objects as go
 
@@ -75,16 +76,11 @@ STYLES: dict[str, Style] = {
     "clean": Style(BLUE, "solid", "circle"),
     "wrong": Style(VERMILION, "dash", "x"),
 }
-# Losses that share a figure in some lesson; the colour-vision test holds for each group.
-TOGETHER: tuple[tuple[str, ...], ...] = (
-    ("ce", "mae", "nce+rce", "anl-ce", "gce", "anl-fl"),
-    ("ce", "mae", "gce", "nce", "nnce", "nce+rce", "anl-ce"),
-    ("ce", "fl", "nce", "nfl", "nnce", "nnfl", "anl-ce", "anl-fl"),
-    ("ce", "fl", "mae", "rce", "gce", "sce", "nce", "agce", "anl-ce"),
-    ("clean", "wrong"),
-)
-_DASHES = ("dash", "dot", "dashdot", "longdash")
-_SYMBOLS = ("circle-cross", "square-x", "diamond-tall", "star-square")
+# For series that have no style of their own, by their place in a figure: see `nth_style`.
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x", "hexagon", "bowtie",
+           "triangle-down", "pentagon")  # fmt: skip
+_OWN_SYMBOLS = ("circle-cross", "square-x", "diamond-tall", "star-square")  # no loss above has one
 
 _LABELS = {"clean": "correct labels", "wrong": "wrong labels"}
 
@@ -93,15 +89,21 @@ def style_of(name: str) -> Style:
     """Return the fixed style of a loss (or of the halves ``"clean"`` and ``"wrong"``).
 
     Words after a space do not change it: ``"anl-ce (recorded)"`` is drawn as ANL-CE. A name that
-    is not in the package, such as a reader's own loss, gets plum with a dash and a marker that
-    depend on the name alone.
+    has no style, such as a reader's own loss or one just registered, gets plum with a dash and a
+    marker that depend on the name alone.
     """
     key = name.lower()
     key = key if key in STYLES else key.split(" ")[0]
     if key in STYLES:
         return STYLES[key]
     code = zlib.crc32(key.encode())
-    return Style(PLUM, _DASHES[code % 4], _SYMBOLS[code // 4 % 4])
+    return Style(PLUM, DASHES[1 + code % 4], _OWN_SYMBOLS[code // 4 % 4])
+
+
+def nth_style(place: int) -> Style:
+    """Return the style of the series at that place (0, 1, ...) of a figure."""
+    color = PALETTE[place % len(PALETTE)]
+    return Style(color, DASHES[place % len(DASHES)], SYMBOLS[place % len(SYMBOLS)])
 
 
 def label_of(name: str) -> str:
@@ -121,20 +123,32 @@ _AXIS = {
     "automargin": True,
     "title": {"font": {"size": 15}},
 }
-TEMPLATE = go.layout.Template(
-    layout={
-        "font": {"family": "Helvetica, Arial, sans-serif", "size": 14, "color": "#222222"},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "colorway": list(PALETTE),
-        "height": 420,
-        "autosize": True,
-        "margin": {"l": 70, "r": 30, "t": 80, "b": 60},
-        "title": {"x": 0.0, "xref": "paper", "xanchor": "left", "font": {"size": 18}},
-        "legend": {"x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top", "font": {"size": 13}},
-        "xaxis": _AXIS,
-        "yaxis": _AXIS,
-        "hoverlabel": {"font": {"size": 13}},
-        "colorscale": {"sequential": SEQUENTIAL},
-    }
-)
+HEIGHT, MARGIN_TOP = 420, 80  # pixels, where a figure says nothing else
+
+
+@cache
+def template() -> go.layout.Template:
+    """Return the template of every figure; made when first used, as plotly takes long over it."""
+    return go.layout.Template(
+        layout={
+            "font": {"family": "Helvetica, Arial, sans-serif", "size": 14, "color": "#222222"},
+            "paper_bgcolor": "white",
+            "plot_bgcolor": "white",
+            "colorway": list(PALETTE),
+            "height": HEIGHT,
+            "autosize": True,
+            "margin": {"l": 70, "r": 30, "t": MARGIN_TOP, "b": 60},
+            "title": {"x": 0.0, "xref": "paper", "xanchor": "left", "font": {"size": 18}},
+            "legend": {
+                "x": 1.02,
+                "xanchor": "left",
+                "y": 1,
+                "yanchor": "top",
+                "font": {"size": 13},
+            },
+            "xaxis": _AXIS,
+            "yaxis": _AXIS,
+            "hoverlabel": {"font": {"size": 13}},
+            "colorscale": {"sequential": SEQUENTIAL},
+        }
+    )

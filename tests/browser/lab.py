@@ -161,8 +161,12 @@ def shut_down(page: Page) -> None:
 
 def explorers(page: Page) -> list[Locator]:
     """Give the cells that show a widget, in order."""
-    places = page.evaluate(EXPLORERS, WIDGET)
-    return [page.locator(f".jp-Notebook [data-windowed-list-index='{i}']") for i in places]
+    return [cell(page, place) for place in page.evaluate(EXPLORERS, WIDGET)]
+
+
+def cell(page: Page, place: int) -> Locator:
+    """Give the cell at that place in the notebook; cells of words count too."""
+    return page.locator(f".jp-Notebook [data-windowed-list-index='{place}']")
 
 
 def controls(cell: Locator) -> Locator:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from anl_edu import data, noise
-from anl_edu.data import cifar
+from anl_edu.data import cifar, cifar_files
 from anl_edu.lessons.l01_how_labels_go_wrong.explorers import KINDS, transition
 from anl_edu.lessons.l01_how_labels_go_wrong.figures import lead, matrices, matrix, superclass_flips
 from anl_edu.lessons.l01_how_labels_go_wrong.rates import (
@@ -154,5 +154,5 @@ def test_published_rates_are_those_of_the_label_file() -> None:
     # The numbers the lesson shows to a reader who has no label file.
     published = {"aggregate": 0.0901, "random1": 0.1723, "random2": 0.1812, "random3": 0.1764}
     for which, rate in (published | {"worst": 0.4021}).items():
-        noisy, clean = cifar.read_human(path, cifar.SETS["cifar10"], which)
+        noisy, clean = cifar_files.read_human(path, cifar.SETS["cifar10"], which)
         assert noise.realised(clean, noisy, 10).rate == pytest.approx(rate, abs=1e-4)

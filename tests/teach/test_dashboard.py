@@ -8,6 +8,7 @@ import pytest
 
 from anl_edu import runs
 from anl_edu.runs import RunSpec
+from anl_edu.teach import dashboard
 from anl_edu.teach.dashboard import Dashboard
 
 SPEC = RunSpec("digits", "ce", changes={"epochs": 4, "train_images": 200, "test_images": 50})
@@ -15,9 +16,7 @@ SPEC = RunSpec("digits", "ce", changes={"epochs": 4, "train_images": 200, "test_
 
 @pytest.fixture(scope="module")
 def recorded():
-    ready = runs.prepare(SPEC)
-    live = runs.start(SPEC, ready, corrupted=True, track_gradients=True, device="cpu")
-    return runs.describe(SPEC, ready, live, "cpu")
+    return runs.start(SPEC, track_gradients=True, device="cpu").finish()
 
 
 @pytest.fixture
@@ -30,14 +29,14 @@ def gate():
 def board(recorded, gate):
     def begin():
         for record in recorded.records:
-            gate.acquire(timeout=20)
+            gate.acquire(timeout=120)
             yield record
 
     return Dashboard(begin, loss="ce", epochs=4, replayed=recorded, noise=0.6)
 
 
 def until(condition):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.01)
@@ -52,7 +51,7 @@ def test_a_run_goes_from_start_to_end(board, gate, recorded):
     board.start()
     assert enabled(board) == ["pause", "stop"]
     gate.release(4)
-    assert board.wait(20) == list(recorded.records)
+    assert board.wait(60) == list(recorded.records)
     assert (board.status, enabled(board)) == ("finished", ["start"])
     assert board._bar.value == 4
 
@@ -69,7 +68,7 @@ def test_a_paused_run_holds_until_resumed(board, gate):
     held = len(board.records)
     assert held <= 2
     board.resume()
-    assert len(board.wait(20)) == 4
+    assert len(board.wait(60)) == 4
     assert board.status == "finished"
 
 
@@ -94,7 +93,34 @@ def test_a_stopped_run_can_be_started_afresh(board, gate, recorded):
     until(lambda: board.status == "stopped")
     board.start()
     gate.release(4)
-    assert board.wait(20) == list(recorded.records)
+    assert board.wait(60) == list(recorded.records)
+
+
+def test_buttons_agree_although_two_threads_draw_them(board, gate, monkeypatch):
+    """The run's thread is held between two buttons while the page presses one."""
+    between, pressed = threading.Event(), threading.Event()
+
+    class Held(tuple):
+        def __iter__(self):
+            for place, can in enumerate(tuple.__iter__(self)):
+                if place == 2 and threading.current_thread() is not threading.main_thread():
+                    between.set()
+                    pressed.wait(1)
+                yield can
+
+    monkeypatch.setitem(dashboard._BUTTONS, "running", Held((False, True, False, True)))
+    monkeypatch.setattr(dashboard, "_PERIOD", 0)
+    board.start()
+    gate.release()
+    assert between.wait(20)
+    board.pause()
+    pressed.set()
+    assert (board.status, enabled(board)) == ("paused", ["resume", "stop"])
+    time.sleep(0.2)  # what the run's thread had still to draw is drawn
+    assert enabled(board) == ["resume", "stop"]
+    gate.release(3)
+    board.resume()
+    board.wait(60)
 
 
 def test_an_interrupt_while_waiting_stops_the_run_and_keeps_its_epochs(board, gate, monkeypatch):
@@ -111,7 +137,7 @@ def test_an_interrupt_while_waiting_stops_the_run_and_keeps_its_epochs(board, ga
         return wait(timeout)
 
     monkeypatch.setattr(board._ended, "wait", interrupt)
-    kept = board.wait(20)
+    kept = board.wait(60)
     assert board.status == "stopped"
     assert 1 <= len(kept) <= 2  # stopped before or after the epoch under way
     assert enabled(board) == ["start"]
@@ -135,7 +161,7 @@ def test_an_error_in_the_run_is_shown_and_raised_by_wait():
 
     board = Dashboard(begin, loss="ce", epochs=4).start()
     with pytest.raises(RuntimeError, match="lights"):
-        board.wait(20)
+        board.wait(60)
     assert board.status == "failed"
     assert "the lights went out" in board._alarm.value
     assert enabled(board) == ["start"]
@@ -182,6 +208,8 @@ def test_the_real_run_trains_in_its_thread(recorded):
         lambda: runs.start(SPEC, track_gradients=True, device="cpu"), loss="ce", epochs=4
     ).start()
     records = board.wait(60)
+    assert isinstance(board.live, runs.Live)
+    assert "CE, live on cpu in float32: finished, 4 of 4 epochs" in board._line.value
     assert [r.test_accuracy for r in records] == [r.test_accuracy for r in recorded.records]
 
 

@@ -1,19 +1,18 @@
 """Figures: the palette under simulated colour blindness, the four forms, every registered figure.
 
-A new module in ``anl_edu/figures`` is covered by adding its functions to its ``FIGURES``.
+A module that draws, in `anl_edu.teach` or in a lesson's folder, is found by its ``FIGURES``.
 """
 
 from __future__ import annotations
 
 import html.parser
-import importlib
 import importlib.util
 import inspect
 import itertools
 import json
-import pkgutil
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +21,28 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from anl_edu import lessons, losses
 from anl_edu import teach as figures
-from anl_edu.teach import curves as training
-from anl_edu.teach import describe, style
+from anl_edu.teach import curves, dashboard_figure, describe, lines, pictures, style
 from anl_edu.teach import figure as core
 
 MODULES = [
-    importlib.import_module(f"anl_edu.figures.{m.name}")
-    for m in pkgutil.iter_modules(figures.__path__)
-    if m.name not in ("core", "describe", "simplex", "style")
+    *(curves, dashboard_figure, lines, pictures),
+    *(m for m in lessons.modules() if not m.__name__.endswith(("explorers", "exercises"))),
 ]
 REGISTERED = [
-    pytest.param(make, id=f"{m.__name__.rpartition('.')[2]}-{name}")
+    pytest.param(make, id=f"{m.__name__.removeprefix('anl_edu.')}-{name}")
     for m in MODULES
     for name, make in getattr(m, "FIGURES", {}).items()
 ]
+# Losses that share a figure in some lesson.
+TOGETHER = (
+    ("ce", "mae", "nce+rce", "anl-ce", "gce", "anl-fl"),
+    ("ce", "mae", "gce", "nce", "nnce", "nce+rce", "anl-ce"),
+    ("ce", "fl", "nce", "nfl", "nnce", "nnfl", "anl-ce", "anl-fl"),
+    ("ce", "fl", "mae", "rce", "gce", "sce", "nce", "agce", "anl-ce"),
+    ("clean", "wrong"),
+)
 
 # Machado, Oliveira and Fernandes 2009, table 1, severity 1.0; they act on linear RGB.
 VISION = {
@@ -100,7 +106,7 @@ def test_the_simulation_itself() -> None:
     np.testing.assert_allclose(lab("#0000FF", "full"), [32.30, 79.19, -107.86], atol=0.05)
 
 
-@pytest.mark.parametrize("group", style.TOGETHER, ids="-".join)
+@pytest.mark.parametrize("group", TOGETHER, ids="-".join)
 def test_losses_drawn_together_differ_to_every_eye(group: tuple[str, ...]) -> None:
     for a, b in itertools.combinations(group, 2):
         one, other = style.style_of(a), style.style_of(b)
@@ -111,18 +117,36 @@ def test_losses_drawn_together_differ_to_every_eye(group: tuple[str, ...]) -> No
 
 
 def test_every_palette_colour_differs_from_every_other() -> None:
-    worst = min(difference(a, b) for a, b in itertools.combinations(figures.PALETTE, 2))
+    worst = min(difference(a, b) for a, b in itertools.combinations(style.PALETTE, 2))
     assert worst >= 15
-    assert all(difference(c, "#FFFFFF") >= 25 for c in figures.PALETTE)
+    assert all(difference(c, "#FFFFFF") >= 25 for c in style.PALETTE)
 
 
-def test_styles_are_unique_and_cover_every_loss() -> None:
-    from anl_edu import losses
-
-    assert set(losses.names()) <= set(style.STYLES)
-    codes = [(s.dash, s.symbol) for n, s in style.STYLES.items() if n not in ("clean", "wrong")]
+def test_every_loss_differs_from_every_other_without_colour() -> None:
+    codes = [(s.dash, s.symbol) for s in map(style.style_of, losses.names())]
     assert len(set(codes)) == len(codes)
-    assert len({s.symbol for s in style.STYLES.values()}) >= len(codes)
+
+
+def test_a_loss_without_a_style_gets_one_that_no_other_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(style.STYLES, "anl-ce")
+    own = style.style_of("anl-ce")
+    assert style.style_of("ANL-CE (recorded)") == own
+    assert own.symbol not in {s.symbol for s in style.STYLES.values()}
+    assert own.dash != "solid"
+    fig = lines.lines(
+        [0, 1], {"anl-ce": [0, 1], "ce": [1, 0]}, title="t", x_title="x", y_title="y", alt="a",
+        style_of=style.style_of,
+    )  # fmt: skip
+    assert [t.name for t in fig.data] == ["ANL-CE", "CE"]
+    assert fig.data[0].marker.symbol == own.symbol
+
+
+def test_places_in_a_figure_differ_in_colour_dash_and_marker() -> None:
+    some = [style.nth_style(n) for n in range(len(style.DASHES))]
+    assert len({s.color for s in some}) == len({s.dash for s in some}) == len(some)
+    assert len({s.symbol for s in map(style.nth_style, range(11))}) == 11
 
 
 def test_names_and_styles_of_other_series() -> None:
@@ -142,13 +166,8 @@ def example() -> go.Figure:
     )
     x = np.arange(31)
     fig.add_scatter(x=x, y=(x - 10.0) ** 2, name="bowl & co", line=figures.style_of("ce").line)
-    fig.add_scatter(x=x, y=np.where(x == 4, np.nan, x / 3), name="line", **lines("mae"))
+    lines.add_line(fig, x, np.where(x == 4, np.nan, x / 3), "line", figures.style_of("mae"))
     return fig
-
-
-def lines(name: str) -> dict[str, Any]:
-    """The line of a loss's style."""
-    return {"line": figures.style_of(name).line}
 
 
 def test_alt_text_says_what_is_in_the_data() -> None:
@@ -257,6 +276,7 @@ def test_animate_has_a_frame_for_every_state() -> None:
     for power, frame in zip([0, 1, 3], fig.frames, strict=True):
         np.testing.assert_allclose(frame.data[0].y, bend(power).data[0].y)
         assert f"power {power}" in frame.layout.title.text
+        assert frame.layout.height == fig.layout.height  # without it the figure collapses
     steps = fig.layout.sliders[0].steps
     assert [list(s.args[0]) for s in steps] == [["0"], ["1"], ["3"]]
     low, high = fig.layout.yaxis.range
@@ -296,14 +316,18 @@ def test_show_displays_the_figure_then_its_words(monkeypatch: pytest.MonkeyPatch
     assert "<table>" in folded.data
 
 
-def test_show_on_colab_uses_its_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
-    used: list[str] = []
-    monkeypatch.setattr(core, "on_colab", lambda: True)
-    monkeypatch.setattr(go.Figure, "show", lambda self, renderer, config: used.append(renderer))
-    monkeypatch.setattr(IPython.display, "display", lambda *a, **kw: None)
+def test_show_on_colab_is_a_page_with_its_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    colab = importlib.util.spec_from_loader("google.colab", None)
+    assert colab is not None
+    monkeypatch.setitem(sys.modules, "google.colab", importlib.util.module_from_spec(colab))
+    monkeypatch.setattr(IPython.display, "display", lambda what, **kw: shown.append(what))
     figures.show(example())
-    assert used == ["colab"]
-    assert not core.on_colab.__module__.startswith("google")
+    page, folded = shown
+    assert set(page) == {"text/html", "text/plain"}  # Colab does not know plotly's own type
+    assert re.search(r"<script[^>]* src=\S*plotly", page["text/html"])
+    assert "Which rises?" in page["text/html"]
+    assert "<table>" in folded.data
 
 
 def test_still_without_kaleido_says_what_to_install(
@@ -327,6 +351,21 @@ def test_still_writes_a_png(tmp_path: Path) -> None:
     assert int.from_bytes(data[20:24], "big") == 420
 
 
+def test_spread_over_seeds_is_the_sample_deviation() -> None:
+    def run(*accuracies: float) -> list[dict[str, float]]:
+        return [{"epoch": e, "test_accuracy": a} for e, a in enumerate(accuracies, start=1)]
+
+    fig = curves.last_against_best({"ce": [run(0.5), run(0.6), run(0.7)], "mae": [run(0.5)]})
+    bars = [t for t in fig.data if t.type == "bar"]
+    assert len(bars) == 2
+    for bar in bars:
+        three, one = bar.error_y.array
+        assert three == pytest.approx(10)  # sqrt((10^2 + 0 + 10^2) / (3 - 1)), in percent
+        assert one is None  # one seed has no spread
+    heights = [t.y for t in fig.data if t.type == "scatter"]
+    assert heights[0] == pytest.approx([70, 50])
+
+
 def test_training_figures_draw_means_over_seeds() -> None:
     runs = {
         "ce": [
@@ -335,20 +374,20 @@ def test_training_figures_draw_means_over_seeds() -> None:
         ],
         "mae": [{"epoch": 1, "test_accuracy": 0.1}, {"epoch": 2, "test_accuracy": 0.3}],
     }
-    fig = training.accuracy_curves(runs)
+    fig = curves.accuracy_curves(runs)
     named = {t.name: t for t in fig.data if t.name}
     np.testing.assert_allclose(named["CE"].y, [60, 30])
     np.testing.assert_allclose(named["MAE"].y, [10, 30])  # one run may stand for a list
     assert [list(t.y) for t in fig.data if not t.name] == [[50, 40], [70, 20]]
-    bars = {t.name: t for t in training.last_against_best(runs).data}
+    bars = {t.name: t for t in curves.last_against_best(runs).data}
     np.testing.assert_allclose(bars["last epoch"].y, [30, 30])
     np.testing.assert_allclose(bars["best epoch"].y, [60, 30])
 
 
 def test_training_figures_take_a_run_that_has_only_begun() -> None:
-    assert len(training.accuracy_curves({"ce": []}).data[0].x) == 0
+    assert len(curves.accuracy_curves({"ce": []}).data[0].x) == 0
     partial = {"ce": [[{"epoch": 1, "wrong_share": None}], []]}
-    assert len(training.gradient_shares(partial, noise=0.6).data[-1].x) == 0
+    assert len(curves.gradient_shares(partial, noise=0.6).data[-1].x) == 0
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__.rpartition(".")[2])

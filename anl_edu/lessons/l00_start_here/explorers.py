@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 from IPython.display import HTML, display
@@ -13,7 +13,9 @@ from anl_edu.teach.canvas import Canvas, new_canvas
 from anl_edu.teach.describe import alt_text, details
 from anl_edu.teach.explorer import WIDGET_MIME, Explorer, slider
 from anl_edu.teach.figure import mime_bundle
-from anl_edu.training import EpochRecord
+
+if TYPE_CHECKING:
+    from anl_edu.training import EpochRecord
 
 
 def watch(
@@ -27,7 +29,7 @@ def watch(
     Parameters
     ----------
     runs
-        Loss name to a run's records, as `runs.start` or `train.fit` gives them. They draw on no
+        Loss name to a run's records, as `runs.start` or `training.fit` gives them. They draw on no
         common generator, so side by side they come out as they would one after the other.
     draw
         From the records so far to a figure.

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from anl_edu.teach.curves import example_runs
 from anl_edu.teach.figure import new_figure
+from anl_edu.teach.lines import add_line
 from anl_edu.teach.style import BLUE, VERMILION, label_of, style_of
 
 _PANELS = (
@@ -23,7 +24,7 @@ def race(runs: Mapping[str, Sequence[Any]], epochs: int) -> go.Figure:
     Parameters
     ----------
     runs
-        Loss name to its epoch records so far, see `train.EpochRecord`; may be empty.
+        Loss name to its epoch records so far, see `training.EpochRecord`; may be empty.
     epochs
         Length of the horizontal axes, so that the picture stands still while the lines grow.
     """
@@ -37,16 +38,15 @@ def race(runs: Mapping[str, Sequence[Any]], epochs: int) -> go.Figure:
     for place, (key, head) in enumerate(_PANELS):
         suffix = str(place + 1) if place else ""
         for name, records in runs.items():
-            style = style_of(name)
-            fig.add_scatter(
-                x=[r.epoch for r in records],
-                y=[100 * getattr(r, key) for r in records],
-                name=label_of(name) if place == 0 else f"{label_of(name)}, memorised",
+            add_line(
+                fig,
+                [r.epoch for r in records],
+                [100 * getattr(r, key) for r in records],
+                label_of(name) if place == 0 else f"{label_of(name)}, memorised",
+                style_of(name),
+                markers=8,
                 legendgroup=name,
                 showlegend=place == 0,
-                mode="lines+markers",
-                line=style.line,
-                marker={**style.marker, "maxdisplayed": 8},
                 xaxis=f"x{suffix}",
                 yaxis=f"y{suffix}",
             )
@@ -101,6 +101,6 @@ def label_mix(rate: float = 0.6, K: int = 10) -> go.Figure:
 
 
 FIGURES = {
-    "race": lambda: race({name: runs[0] for name, runs in example_runs(10).items()}, 10),
+    "race": lambda: race({name: runs[0] for name, runs in example_runs().items()}, 10),
     "label_mix": label_mix,
 }

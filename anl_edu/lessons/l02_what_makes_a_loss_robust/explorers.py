@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
@@ -11,12 +9,13 @@ from torch import Tensor
 from anl_edu import data, losses
 from anl_edu.lessons.l02_what_makes_a_loss_robust import figures
 from anl_edu.teach.explorer import Explorer, choice, log_slider, slider
+from anl_edu.teach.kept import kept
 from anl_edu.teach.style import label_of
 
 KINDS = {"symmetric": "symmetric", "pair flip": "pair"}
 
 
-@lru_cache(maxsize=1)
+@kept(maxsize=1)
 def classifiers(count: int = 80, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return what `count` simple classifiers, good and bad, say of the digits test images.
 
@@ -42,7 +41,7 @@ def classifiers(count: int = 80, seed: int = 0) -> tuple[Tensor, Tensor]:
     return torch.stack(logits), digits.y_test
 
 
-@lru_cache(maxsize=64)
+@kept(maxsize=64)
 def _matrix(name: str) -> Tensor:
     return figures.risk_matrix(name, *classifiers())
 

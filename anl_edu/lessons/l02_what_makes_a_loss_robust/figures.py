@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from anl_edu import gradients, losses, noise
+from anl_edu import gradients, noise
 from anl_edu.teach import simplex
 from anl_edu.teach.figure import new_figure
+from anl_edu.teach.kept import kept
+from anl_edu.teach.lines import add_line, lines
 from anl_edu.teach.style import BLACK, DIVERGING, SEQUENTIAL, label_of, style_of
+from anl_edu.teach.tables import label_sums, label_table
 
 FLAT = 1e-9  # relative spread below which a sum counts as constant in float64
 
 
-def label_table(name: str, logits: Tensor) -> Tensor:
-    """Return the loss of every prediction under every label, (N, K), for any named loss.
-
-    Parameters
-    ----------
-    name
-        One of ``losses.names()``.
-    logits
-        (N, K); logarithms of probabilities will do.
-    """
-    N, K = logits.shape
-    loss = losses.build(name, reduction="none")
-    labels = torch.arange(K, device=logits.device).repeat(N)  # (N K,)
-    return loss(logits.repeat_interleave(K, 0), labels).reshape(N, K)
-
-
-def label_sums(name: str, logits: Tensor) -> Tensor:
-    """Return sum_k loss(p, k) for every prediction, (N,): what symmetry says is constant."""
-    return label_table(name, logits).sum(1)
-
-
-@lru_cache(maxsize=64)
+@kept(maxsize=64)
 def simplex_table(name: str, n: int) -> Tensor:
     """Return the loss at every point of `simplex.grid` under every label, (n + 1, 2n + 1, 3)."""
     p = simplex.grid(n)[2]
@@ -200,23 +181,18 @@ def risk_scatter(
 def slope_at_label(names: Sequence[str] = ("ce", "mae"), K: int = 10) -> go.Figure:
     """Draw |d loss / d z_y| against p_y, the other classes sharing the rest equally."""
     p_y = torch.logspace(-4, math.log10(0.9999), 161, dtype=torch.float64)
-    fig = new_figure(
-        "How hard one sample pulls on its own logit",
-        "probability p<sub>y</sub> the model gives to the label",
-        "size of d loss / d z<sub>y</sub>",
+    fig = lines(
+        p_y,
+        {name: gradients.label_gradient(name, p_y, K=K) for name in names},
+        title="How hard one sample pulls on its own logit",
+        x_title="probability p<sub>y</sub> the model gives to the label",
+        y_title="size of d loss / d z<sub>y</sub>",
         question="Where does MAE hardly pull at all?",
         alt="CE pulls hardest where the label has little probability; MAE pulls hardest at one "
         "half and hardly at all at either end",
+        style_of=style_of,
+        markers=0,
     )
-    for name in names:
-        style = style_of(name)
-        fig.add_scatter(
-            x=p_y.numpy(),
-            y=gradients.label_gradient(name, p_y, K=K).numpy(),
-            mode="lines",
-            line=style.line,
-            name=label_of(name),
-        )
     fig.update_xaxes(type="log", dtick=1, exponentformat="power")
     fig.update_yaxes(type="log", dtick=1, exponentformat="power")
     return fig
@@ -249,44 +225,11 @@ def race_figure(start: float = 0.1, steps: int = 3_000, lr: float = 1.0) -> go.F
     )
     for name in ("ce", "mae"):
         path = race(name, start, steps, lr)
-        style = style_of(name)
         there = np.flatnonzero(path >= 0.5)
         when = f"step {there[0]:,}" if len(there) else f"not in {steps:,} steps"
-        fig.add_scatter(
-            x=at,
-            y=path[at],
-            mode="lines",
-            line=style.line,
-            name=f"{label_of(name)}: {when}",
-        )
+        add_line(fig, at, path[at], f"{label_of(name)}: {when}", style_of(name), markers=0)
     fig.add_hline(y=0.5, line={"color": "#888888", "dash": "dot", "width": 1})
     fig.update_xaxes(type="log", dtick=1, range=[0, math.log10(steps)])
-    fig.update_yaxes(range=[0, 1.02])
-    return fig
-
-
-def recall_bars(recalls: Mapping[str, Sequence[float]], classes: Sequence[str]) -> go.Figure:
-    """Draw for each class the share of its test images that each model gets right."""
-    fig = new_figure(
-        "Test accuracy, class by class",
-        "true class",
-        "share predicted correctly",
-        question="Which classes does each model get wrong: a little of all, or all of a few?",
-        alt="Accuracy on each class for " + " and ".join(label_of(n) for n in recalls),
-    )
-    for (name, values), pattern in zip(recalls.items(), ("", "/", "x", "."), strict=False):
-        style = style_of(name)
-        fig.add_bar(
-            x=list(classes),
-            y=list(values),
-            name=label_of(name),
-            marker={
-                "color": style.color,
-                "pattern": {"shape": pattern, "fgcolor": "white", "fillmode": "overlay"},
-            },
-        )
-    fig.update_layout(barmode="group")
-    fig.update_xaxes(type="category")
     fig.update_yaxes(range=[0, 1.02])
     return fig
 
@@ -299,7 +242,7 @@ def _lowest(risk: np.ndarray, p: Tensor) -> tuple[np.ndarray, bool]:
     """Return the prediction of lowest risk, and whether the risk is the same everywhere."""
     finite = risk[np.isfinite(risk)]
     ties = bool(finite.max() - finite.min() <= FLAT * max(1.0, abs(float(finite.max()))))
-    row, column = np.unravel_index(int(risk.argmin()), risk.shape)
+    row, column = np.unravel_index(int(np.argmin(risk)), risk.shape)
     return p[row, column].numpy(), ties
 
 
@@ -320,5 +263,4 @@ FIGURES = {
     "risk_scatter": lambda: risk_scatter(_example_matrix(), "ce"),
     "slope_at_label": slope_at_label,
     "race_figure": race_figure,
-    "recall_bars": lambda: recall_bars({"ce": [0.6, 0.5], "mae": [1.0, 0.0]}, ("0", "1")),
 }

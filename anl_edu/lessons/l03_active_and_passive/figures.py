@@ -7,7 +7,6 @@ half of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,6 +16,8 @@ from torch import Tensor
 from anl_edu import gradients, losses
 from anl_edu.losses.functions import LOG_ZERO
 from anl_edu.teach.figure import new_figure
+from anl_edu.teach.kept import kept
+from anl_edu.teach.lines import add_line, lines
 from anl_edu.teach.style import BLUE, VERMILION, label_of, style_of
 
 PARTED = ("ce", "fl", "mae", "rce")  # losses that are written as a sum over the classes
@@ -117,17 +118,16 @@ def squeeze_figure(p_y: float = 0.3, count: int = 8, K: int = 10) -> go.Figure:
         1, 2, shared_yaxes=True, subplot_titles=["loss", "size of d loss / d z<sub>y</sub>"]
     )
     for name in ("ce", "mae", "nce"):
-        style = style_of(name)
         value = getattr(losses, name)(z, y)
         slope = gradients.logit_gradient(name, z, y)[:, 0].abs()
         for column, values in ((1, value), (2, slope)):
-            fig.add_scatter(
-                x=small.numpy(),
-                y=(values / values[0]).numpy(),
-                mode="lines+markers",
-                line=style.line,
-                marker=style.marker | {"maxdisplayed": 6},
-                name=label_of(name) if column == 1 else f"{label_of(name)}, slope",
+            add_line(
+                fig,
+                small,
+                values / values[0],
+                label_of(name) if column == 1 else f"{label_of(name)}, slope",
+                style_of(name),
+                markers=6,
                 showlegend=column == 1,
                 row=1,
                 col=column,
@@ -143,7 +143,7 @@ def squeeze_figure(p_y: float = 0.3, count: int = 8, K: int = 10) -> go.Figure:
     )
 
 
-@lru_cache(maxsize=1)
+@kept(maxsize=1)
 def predictions(N: int = 300, K: int = 10, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return logits (N, K) float64, from timid to overconfident, and labels (N,)."""
     generator = torch.Generator().manual_seed(seed)
@@ -205,19 +205,17 @@ def slope_in_p(names: Sequence[str] = ("ce", "nce", "mae"), K: int = 10) -> go.F
     Along that path d p_y / d z_y = p_y (1 - p_y), so it is `gradients.label_gradient` over that.
     """
     p = torch.linspace(0.005, 0.995, 150, dtype=torch.float64)
-    fig = new_figure(
-        "How much a loss still asks of p<sub>y</sub>",
-        "probability p<sub>y</sub> of the label",
-        "size of d loss / d p<sub>y</sub>",
+    fig = lines(
+        p,
+        {name: gradients.label_gradient(name, p, K=K) / (p * (1 - p)) for name in names},
+        title="How much a loss still asks of p<sub>y</sub>",
+        x_title="probability p<sub>y</sub> of the label",
+        y_title="size of d loss / d p<sub>y</sub>",
         question="Which loss makes a difference between a learned and an unlearned sample?",
         alt="MAE has slope 1 at every p_y; CE and NCE are steepest where p_y is small",
+        style_of=style_of,
+        markers=0,
     )
-    for name in names:
-        slope = gradients.label_gradient(name, p, K=K) / (p * (1 - p))
-        style = style_of(name)
-        fig.add_scatter(
-            x=p.numpy(), y=slope.numpy(), mode="lines", line=style.line, name=label_of(name)
-        )
     fig.update_yaxes(type="log", dtick=1, exponentformat="power")
     return fig
 

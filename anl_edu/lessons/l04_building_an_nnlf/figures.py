@@ -10,12 +10,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from anl_edu.teach.figure import new_figure
-from anl_edu.teach.style import BLUE, GREEN, ORANGE, PALETTE, PURPLE, label_of, style_of
+from anl_edu.teach.lines import lines
+from anl_edu.teach.style import BLUE, DASHES, GREEN, ORANGE, PURPLE, style_of
 
 STAGES = ("table", "complement", "flip", "normalise")
 
 _PALE = "#E3E3E3"
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _LEFT, _RIGHT = (0.0, 0.43), (0.57, 1.0)
 
 
@@ -251,7 +251,7 @@ def downhill(
             look = {"color": ORANGE, "dash": "solid", "width": 6}
             if k != y:
                 rank = others.index(k) % 3
-                look = {"color": (BLUE, GREEN, PURPLE)[rank], "dash": _DASHES[rank + 1]}
+                look = {"color": (BLUE, GREEN, PURPLE)[rank], "dash": DASHES[rank + 1]}
             traces.append(
                 {
                     "type": "scatter",
@@ -295,24 +295,20 @@ def sums_over_labels(lead: Sequence[float], sums: Mapping[str, Sequence[float]])
     sums
         Loss name to its (M,) sums over all labels; drawn as multiples of the first.
     """
-    fig = new_figure(
-        "Which losses sum to a constant over the labels?",
-        x="lead of one logit over the others (0: undecided)",
-        y="sum ÷ its first value",
+    fig = lines(
+        lead,
+        {name: np.asarray(values, dtype=float) / values[0] for name, values in sums.items()},
+        title="Which losses sum to a constant over the labels?",
+        x_title="lead of one logit over the others (0: undecided)",
+        y_title="sum ÷ its first value",
         question="A flat line is the symmetry condition",
         alt="Sums over the labels; the losses that meet the symmetry condition are flat at 1",
+        style_of=style_of,
+        markers=8,
     )
-    for place, (name, values) in enumerate(sums.items()):
-        style = style_of(name)
-        fig.add_scatter(
-            x=list(lead),
-            y=np.asarray(values, dtype=float) / values[0],
-            name=label_of(name),
-            mode="lines+markers",
-            line=style.line,
-            # Where flat lines lie on one another, the markers of the later ones are smaller.
-            marker={**style.marker, "size": 13 - 2 * place, "maxdisplayed": 8},
-        )
+    # Where flat lines lie on one another, the markers of the later ones are smaller.
+    for place, trace in enumerate(fig.data):
+        trace.marker.size = 13 - 2 * place
     return fig.update_yaxes(rangemode="tozero")
 
 
@@ -338,25 +334,16 @@ def slopes(
     top
         Upper end of the vertical axis; fitted to the data when left out.
     """
-    fig = new_figure(
-        title,
-        x="p<sub>y</sub>, the label's probability",
-        y=y,
+    fig = lines(
+        p,
+        curves,
+        title=title,
+        x_title="p<sub>y</sub>, the label's probability",
+        y_title=y,
         question=question,
         alt=f"{len(curves)} curves against the label's probability",
+        markers=0,
     )
-    for place, (name, values) in enumerate(curves.items()):
-        fig.add_scatter(
-            x=list(p),
-            y=list(values),
-            name=name,
-            mode="lines",
-            line={
-                "color": PALETTE[place % len(PALETTE)],
-                "dash": _DASHES[place % len(_DASHES)],
-                "width": 2.5,
-            },
-        )
     if top is not None:
         fig.update_yaxes(range=[0, top])
     return fig.update_layout(legend={"orientation": "h", "x": 0, "y": -0.22})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,8 @@ from torch import Tensor
 from anl_edu import gradients, losses
 from anl_edu.teach import simplex
 from anl_edu.teach.figure import new_figure
+from anl_edu.teach.kept import kept
+from anl_edu.teach.lines import add_line, lines
 from anl_edu.teach.style import BLACK, BLUE, ORANGE, SKY, VERMILION, label_of, style_of
 
 LEARNED = 0.9  # a sample counts as learned when the model gives its label more than this
@@ -32,7 +33,7 @@ _ODDS = np.logspace(-3, 7.5, 211)  # p_y : (1 - p_y), and so p_y from 0.001 to 1
 # How hard one sample pulls ----------------------------------------------------------------------
 
 
-@lru_cache(maxsize=128)
+@kept(maxsize=128)
 def pull_curve(name: str, K: int = 10, gamma: float = 0.5, p_min: float = losses.P_MIN) -> Tensor:
     """Return |d loss / d z_y| at every odds of the label that `pull` draws, (211,) float64."""
     odds = torch.from_numpy(_ODDS)
@@ -139,17 +140,18 @@ def climb(name: str, steps: int = 400, start: float = 0.1, first: float = 0.05) 
 
 def climbs(paths: Mapping[str, np.ndarray]) -> go.Figure:
     """Draw the paths of `climb`, and the lead at which the other classes reach p_min."""
-    fig = new_figure(
-        "One sample learns its label",
-        "gradient steps",
-        "lead of the label, z<sub>y</sub> − z<sub>k</sub>",
+    edge = math.log(1 / losses.P_MIN - 9)
+    fig = lines(
+        np.arange(max(map(len, paths.values()))),
+        paths,
+        title="One sample learns its label",
+        x_title="gradient steps",
+        y_title="lead of the label, z<sub>y</sub> − z<sub>k</sub>",
         question="Which curve bends down as the sample is learned, and which bends up?",
         alt="With CE the lead slows down; with NNCE it grows faster and faster, up to p_min",
+        style_of=style_of,
+        markers=0,
     )
-    for name, path in paths.items():
-        style = style_of(name)
-        fig.add_scatter(y=path, mode="lines", line=style.line, name=label_of(name))
-    edge = math.log(1 / losses.P_MIN - 9)
     fig.add_hline(
         y=edge,
         line={"color": "#555555", "dash": "dot"},
@@ -162,7 +164,7 @@ def climbs(paths: Mapping[str, np.ndarray]) -> go.Figure:
 # Where to ---------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=128)
+@kept(maxsize=128)
 def simplex_gradients(name: str, y: int, n: int) -> tuple[Tensor, Tensor]:
     """Return the gradient at the logits over `simplex.grid(n)` for label y, and the predictions.
 
@@ -407,12 +409,13 @@ def sizes(means: Mapping[str, np.ndarray]) -> go.Figure:
     for place, values in enumerate(means.values(), start=1):
         values = np.asarray(values, dtype=float)
         for column, part in enumerate(("clean", "wrong")):
-            fig.add_scatter(
-                x=np.arange(len(values)),
-                y=values[:, column] / values[0].mean(),
-                mode="lines",
-                line=style_of(part).line,
-                name=label_of(part),
+            add_line(
+                fig,
+                np.arange(len(values)),
+                values[:, column] / values[0].mean(),
+                label_of(part),
+                style_of(part),
+                markers=0,
                 showlegend=place == 1,
                 row=1,
                 col=place,

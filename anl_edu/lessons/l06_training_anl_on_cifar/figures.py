@@ -14,11 +14,9 @@ from torch import Tensor, nn
 
 from anl_edu.teach.figure import new_figure
 from anl_edu.teach.lines import lines
-from anl_edu.teach.style import PALETTE
+from anl_edu.teach.style import nth_style
 
 SMALL = 1e-3  # a weight below this is called "near zero"
-_SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon", "bowtie",
-            "triangle-down", "pentagon")  # fmt: skip
 
 
 def noisy_accuracy(clean: float, eta: float, K: int) -> float:
@@ -60,7 +58,7 @@ def weight_sizes(sizes: Mapping[str, Tensor]) -> go.Figure:
         for name, theta in sizes.items()
     }
     fig = lines(
-        list(x),
+        x,
         shares,
         title="How large are the weights?",
         x_title="size |θ|",
@@ -115,14 +113,13 @@ def noisy_against_clean(
         line = {"color": "#555555", "width": 2}
         fig.add_scatter(x=100 * a, y=100 * q, mode="lines", line=line, name="theory", **place)
         for i, (name, (true, noisy)) in enumerate(points.items()):
-            marker = {"color": PALETTE[i % len(PALETTE)], "symbol": _SYMBOLS[i % len(_SYMBOLS)]}
             fig.add_scatter(
                 x=[100 * true],
                 y=[100 * noisy],
                 mode="markers",
                 name=name,
                 legendgroup=name,
-                marker={**marker, "size": 11},
+                marker=nth_style(i).marker | {"size": 11},
                 **place,
             )
     top = 100 * noisy_accuracy(1.0, eta, K)
