@@ -1,7 +1,7 @@
 """What every lesson is made of: figures, explorers, a dashboard, exercises.
 
 Names are imported when first used, so that a lesson's first cell need not wait for what its last
-one uses.
+one uses. `lines` and `pictures` are modules, named as their first function: import from them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from anl_edu.teach.exercise import check, forget, hint, progress, solution
     from anl_edu.teach.explorer import Explorer, choice, log_slider, slider, toggle
     from anl_edu.teach.figure import animate, mime_bundle, new_figure, show, still
-    from anl_edu.teach.lines import bars, lines
-    from anl_edu.teach.pictures import pictures
     from anl_edu.teach.source import show_source
     from anl_edu.teach.style import label_of, style_of
 
@@ -26,8 +24,6 @@ _HOMES = {
     "exercise": ("check", "forget", "hint", "progress", "solution"),
     "explorer": ("Explorer", "choice", "log_slider", "slider", "toggle"),
     "figure": ("animate", "mime_bundle", "new_figure", "show", "still"),
-    "lines": ("bars", "lines"),
-    "pictures": ("pictures",),
     "source": ("show_source",),
     "style": ("label_of", "style_of"),
 }
@@ -38,18 +34,15 @@ __all__ = [
     "Explorer",
     "alt_text",
     "animate",
-    "bars",
     "check",
     "choice",
     "data_table",
     "forget",
     "hint",
     "label_of",
-    "lines",
     "log_slider",
     "mime_bundle",
     "new_figure",
-    "pictures",
     "progress",
     "show",
     "show_source",
