@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from anl_edu import losses, noise
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "CONTRIBUTING.md", "data/README.md")
 
@@ -62,3 +64,20 @@ def test_every_lesson_has_its_row() -> None:
 
 def test_contributing_is_one_page() -> None:
     assert len(text("CONTRIBUTING.md").splitlines()) <= 110
+
+
+def test_every_loss_has_its_row_with_its_parameters() -> None:
+    readme = text("README.md")
+    table = readme[readme.index("| name | loss of one sample |") :].split("\n\n", 1)[0]
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+    listed = {
+        name: [p for p in parameters.split(", ") if p]
+        for names, _, parameters in rows
+        for name in re.findall(r"`([^`]+)`", names)
+    }
+    assert listed == {name: list(losses.defaults(name)) for name in losses.names()}
+
+
+def test_every_kind_of_noise_is_named() -> None:
+    sentence = text("README.md").split("Label noise (`noise.KINDS`): ")[1].split("\n\n")[0]
+    assert re.findall(r"`([^`]+)`", sentence) == list(noise.KINDS)
