@@ -1,16 +1,54 @@
-"""The command line: does what it says, and says in one line what is wrong."""
+"""The command line: does what it says, and says in a few words what is wrong."""
 
+from __future__ import annotations
+
+import json
 import os
 import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from anl_edu import data, runs
+from anl_edu import cli, console, data, demo, losses, models, noise, recipes, runs
+from anl_edu.arguments import parse_changes, parse_noise
 from anl_edu.cli import main
 
 QUICK = ["--set", "epochs=2", "--set", "train_images=200", "--set", "test_images=50"]
+ROOT = Path(__file__).resolve().parent.parent
+HINT = "(anl-edu --debug shows where)"
+
+
+def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command, as it is typed."""
+    yield path
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def in_a_shell(line: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which ``anl-edu`` is this code."""
+    begin = f'set -o pipefail; anl-edu() {{ "{sys.executable}" -m anl_edu "$@"; }}; '
+    places = {"PYTHONPATH": str(ROOT), "ANL_EDU_DEVICE": "cpu"}
+    return subprocess.run(
+        ["bash", "-c", begin + line],
+        cwd=folder,
+        env=os.environ | places | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
 
 
 @pytest.fixture
@@ -20,16 +58,99 @@ def call(monkeypatch, tmp_path):
     return lambda *args: CliRunner().invoke(main, list(args))
 
 
+@pytest.fixture
+def untrained(monkeypatch):
+    """No run may be started."""
+
+    def started(*_, **__):
+        raise AssertionError("a run was started")
+
+    monkeypatch.setattr(runs, "start", started)
+
+
+# --- help -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_has_a_help(call, command):
+    result = call(*command, "--help")
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("Usage: ")
+
+
+def test_help_loads_nothing_heavy(tmp_path):
+    code = f"""
+import json, sys
+from anl_edu.cli import main
+for command in {[list(c) for c in commands()]!r}:
+    try:
+        main([*command, "--help"])
+    except SystemExit as ended:
+        assert ended.code == 0
+print(json.dumps([m for m in sys.modules if "." not in m]))
+"""
+    done = in_a_shell(f"'{sys.executable}' -c '{code}' | tail -1", tmp_path)
+    assert done.returncode == 0, done.stderr
+    loaded = set(json.loads(done.stdout))
+    assert "click" in loaded
+    heavy = {"torch", "numpy", "plotly", "sklearn", "scipy", "tqdm", "tabulate", "asyncio"}
+    assert not loaded & heavy
+
+
+def test_the_examples_of_the_help_are_real():
+    assert tuple(cli.DATASETS.split(", ")) == data.names()
+    assert set(cli.LOSSES.split(", ")) - {"..."} <= set(losses.names())
+    assert set(cli.NOISES.split(", ")) - {"..."} <= set(noise.KINDS)
+    for command in ("train", "record"):
+        options = {o.name: o.type for o in main.commands[command].params}
+        assert set(options["precision"].choices) == set(recipes.PRECISIONS)
+        assert tuple(options["scale"].choices) == recipes.SCALES
+
+
+def test_names_lists_every_name(call):
+    output = call("names").output
+    for known in (data.names(), losses.names(), tuple(noise.KINDS), models.names()):
+        assert ", ".join(known) in output
+
+
+def test_without_click_one_line_says_so():
+    code = "import sys; sys.modules['click'] = None; from anl_edu.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "click is not installed" in done.stderr
+
+
+def test_a_missing_package_is_named(call, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tabulate", None)
+    result = call("doctor")
+    assert (result.exit_code, "Traceback" in result.output) == (1, False)
+    assert "tabulate is not installed" in result.output
+
+
+# --- demo and train -------------------------------------------------------------------
+
+
 def test_demo_prints_a_table_and_writes_a_page_that_needs_no_network(call, tmp_path):
     result = call("demo", "--seeds", "1", "--epochs", "2")
     assert result.exit_code == 0, result.output
     for name in ("CE", "MAE", "NCE+RCE", "ANL-CE"):
-        assert re.search(rf"\| {re.escape(name)} +\| +\d+\.\d ± 0\.0", result.output)
+        assert re.search(rf"\| {re.escape(name)} +\| +\d+\.\d ± – \|", result.output)
     page = (tmp_path / "build" / "demo.html").read_text()
     assert "Plotly.newPlot" in page
     # no tag that loads something: neither scripts, nor styles, nor pictures from elsewhere
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", page)
     assert page.count("In words and numbers") == page.count("<section>") == 4
+
+
+@pytest.mark.parametrize("rate", ["0", "1"])
+def test_the_ends_of_the_rate_have_a_demo(call, tmp_path, rate):
+    result = call("demo", "--seeds", "1", "--epochs", "1", "--rate", rate)
+    assert result.exit_code == 0, result.output
+    assert ("| –" in re.sub(" +", " ", result.output)) == (rate == "0")  # nothing to memorise
+    assert (tmp_path / "build" / "demo.html").is_file()
 
 
 def test_train_writes_a_record_file(call, tmp_path):
@@ -38,6 +159,25 @@ def test_train_writes_a_record_file(call, tmp_path):
     (run,) = runs.find(tmp_path / "build" / "runs")
     assert (run.spec.loss, run.spec.rate, len(run.records)) == ("mae", 0.4, 2)
     assert f"last epoch {run.last.test_accuracy:.4f}" in result.output
+
+
+def test_a_repeated_train_is_the_same_run(call, tmp_path):
+    first, second = call("train", *QUICK), call("train", *QUICK)
+    assert first.exit_code == second.exit_code == 0, second.output
+    assert first.output.splitlines()[-1] == second.output.splitlines()[-1]
+    assert len(list((tmp_path / "build" / "runs").glob("*.json"))) == 1
+
+
+def test_without_noise_nothing_is_memorised(call):
+    result = call("train", "--noise", "none", *QUICK)
+    assert "wrong labels memorised –" in result.output
+    assert "nan" not in result.output
+
+
+def test_a_run_that_diverges_says_so_once(call):
+    result = call("train", "--loss", "ce", "--set", "lr=1e30", "--set", "clip_norm=none", *QUICK)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("diverged") == 1
 
 
 def test_train_resumes_from_its_checkpoint(call, tmp_path):
@@ -73,30 +213,286 @@ def test_loss_parameters_reach_the_loss(call, tmp_path):
         (["record", "--dataset", "digits", "--device", "tpu"], "'tpu'"),
         (["record", "--dataset", "digits", "--set", "nesterov=no"], "'no'"),
         (["record", "--dataset", "digits", "--set", "model_options=none"], "model_options"),
+        (["record", "--noise", "symmetric"], "symmetric noise needs a rate"),
+        (["record", "--noise", "symmetric:"], "symmetric noise needs a rate"),
+        (["record", "--noise", "instance"], "instance noise needs a rate"),
+        (["record", "--noise", "none:0.4"], "'none' takes no rate"),
+        (["record", "--noise", "symmetric:0.4", "--noise", "asymetric:0.4"], "'asymetric'"),
+        (["record", "--noise", "symmetric:0.4", "--noise", "symmetric:1.4"], "1.4"),
+        (["record", "--loss", "anl-ce", "--loss", "mae", "--set", "loss.alpha=1"], "alpha"),
+        (
+            ["record", "--dataset", "digits", "--noise", "asymmetric-superclass:0.4"],
+            "not defined for 'digits'",
+        ),
+        (["record", "--dataset", "digits", "--noise", "human-worst"], "not defined for 'digits'"),
+        (["record", "--dataset", "digits", "--set", "model=cnn9"], "'cnn9'"),
+        (["record", "--dataset", "digits", "--time-limit", "nan"], "nan"),
+        (["record", "--dataset", "digits", "--time-limit", "-5"], "-5"),
+        (["record", "--dataset", "digits", "--time-limit", "0"], "0"),
+        (["train", "--rate", "nan"], "nan"),
+        (["train", "--seed", "99999999999999999999999"], "99999999999999999999999"),
+        (["train", "--set", "dataset=cifar10"], "use --dataset cifar10"),
+        (["train", "--set", "loss=ce"], "use --loss ce"),
+        (["train", "--set", "scale=paper"], "use --scale paper"),
+        (["demo", "--rate", "nan"], "nan"),
     ],
 )
-def test_wrong_input_gives_one_line_that_names_it(call, arguments, named):
+def test_wrong_input_is_named_before_anything_is_trained(
+    call, untrained, tmp_path, arguments, named
+):
     result = call(*arguments)
-    assert result.exit_code not in (0, None)
-    assert named in result.output
-    assert "Traceback" not in result.output
-    error = [line for line in result.output.splitlines() if line.startswith("Error:")]
-    assert len(error) == 1
-    assert result.output.rstrip().endswith(error[0])
+    assert result.exit_code in (1, 2), result.output
+    lines = result.output.splitlines()
+    error = next(i for i, line in enumerate(lines) if line.startswith("Error:"))
+    assert named in lines[error]
+    # click's own errors end there; ours say besides how to learn more
+    assert lines[error + 1 :] == ([HINT] if result.exit_code == 1 else [])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_an_error_of_many_lines_keeps_them_and_names_the_way_to_more_once(call, monkeypatch):
+    def missing(*_, **__):
+        raise FileNotFoundError("It is not here. Three ways to supply it:\n  1. one\n  2. two")
+
+    monkeypatch.setattr(data, "load", missing)
+    result = call("data", "fetch", "cifar10")
+    assert result.output == (
+        f"Error: It is not here. Three ways to supply it:\n  1. one\n  2. two\n{HINT}\n"
+    )
+
+
+def test_the_words_of_a_key_error_are_not_quoted(call, monkeypatch):
+    def missing(*_, **__):
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(data, "load", missing)
+    assert "Error: no such thing\n" in call("data", "fetch", "cifar10").output
+
+
+def test_debug_shows_the_traceback(call):
+    result = call("--debug", "train", "--loss", "ec")
+    assert isinstance(result.exception, ValueError)
+
+
+# --- interrupts -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("command", "words"),
-    [("train", "where --checkpoint was given"), ("record", "The same command goes on")],
+    [
+        (["train"], "Interrupted. Nothing is kept without --checkpoint."),
+        (["train", "--checkpoint", "c.pt"], "Interrupted. Finished epochs are kept in c.pt"),
+        (["record", "--dataset", "digits"], "Interrupted. The same command goes on"),
+        (["data", "fetch", "digits"], "Interrupted. What has arrived is kept"),
+        (["data", "check"], "Interrupted."),
+        (["demo"], "Interrupted."),
+    ],
+    ids=" ".join,
 )
 def test_an_interrupt_says_what_is_kept(call, monkeypatch, command, words):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runs, "start", interrupted)
-    result = call(command, "--dataset", "digits")
+    if command[0] == "data":
+        monkeypatch.setattr(data, "load", interrupted)
+    result = call(*command)
     assert result.exit_code == 130
-    assert words in result.output
+    said = result.output.strip().splitlines()[-1]
+    assert said.startswith(words)
+    assert said == words or not words.endswith("Interrupted.")
+
+
+# A shell that runs tests in the background has SIGINT ignored, and children inherit that.
+HEARD = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+print("ready", flush=True)
+from anl_edu.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.5, 1.5])
+def test_an_interrupt_in_the_first_seconds_gives_no_traceback(tmp_path, seconds):
+    command = [sys.executable, "-c", HEARD, "train", "--set", "epochs=100000"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "ANL_EDU_DEVICE": "cpu"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Interrupted." in err
+    assert "Traceback" not in err
+
+
+# --- where the output goes ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        (f"train {' '.join(QUICK)} --out hp", "hp/*.json"),
+        ("demo --seeds 1 --epochs 1 --out hp/page.html", "hp/page.html"),
+        ("doctor", None),
+    ],
+    ids=["train", "demo", "doctor"],
+)
+def test_a_reader_that_goes_is_no_error(tmp_path, line, file):
+    done = in_a_shell(f"anl-edu {line} | head -1", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    assert "Broken pipe" not in done.stderr
+    assert "Error" not in done.stderr
+    assert file is None or len(list(tmp_path.glob(file))) == 1
+
+
+def test_readers_that_go_from_both_streams_stop_nothing(tmp_path):
+    line = f"anl-edu train {' '.join(QUICK)} --out hp 2>&1 | head -1"
+    assert in_a_shell(line, tmp_path).returncode == 0
+    assert len(list(tmp_path.glob("hp/*.json"))) == 1
+    closed = f"anl-edu train --seed 1 {' '.join(QUICK)} --out hp >&- 2>&-"
+    assert in_a_shell(closed, tmp_path).returncode == 0
+    assert len(list(tmp_path.glob("hp/*.json"))) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_output_is_told_and_loses_no_result(tmp_path):
+    done = in_a_shell(f"anl-edu train {' '.join(QUICK)} --out hp > /dev/full", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("the output cannot be written: No space left on device") == 1
+    assert "Traceback" not in done.stderr
+    assert len(list(tmp_path.glob("hp/*.json"))) == 1
+
+
+def test_signs_that_the_output_lacks_are_replaced(tmp_path):
+    line = f"anl-edu train --noise none {' '.join(QUICK)}"
+    done = in_a_shell(line, tmp_path, PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0, done.stderr
+    assert "wrong labels memorised ?" in done.stdout
+
+
+def test_a_log_of_the_demo_is_small(tmp_path):
+    done = in_a_shell("anl-edu demo --seeds 1 --epochs 2", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert 0 < len(done.stderr) < 3000
+    assert "8/8" in done.stderr
+    assert "\r" not in done.stderr
+
+
+# --- where results go -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["train", "--out", "file"], "file is a file; name a folder"),
+        (["train", "--out", "file/deeper"], "file/deeper"),
+        (["train", "--checkpoint", "folder"], "folder is a folder; name a file in it"),
+        (["train", "--checkpoint", "file/c.pt"], "file/c.pt"),
+        (["record", "--dataset", "digits", "--out", "file"], "file is a file; name a folder"),
+        (["demo", "--out", "."], ". is a folder; name a file in it"),
+        (["demo", "--picture", "file/picture.png"], "file/picture.png"),
+        (["demo", "--out", "x" * 300], "x" * 300),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named_before_training(
+    call, untrained, tmp_path, arguments, named
+):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    result = call(*arguments)
+    assert result.exit_code == 1
+    (error,) = [line for line in result.output.splitlines() if line.startswith("Error:")]
+    assert named in error
+    assert "Errno" not in error
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the system has no /proc")
+@pytest.mark.parametrize(
+    "command", [["train", "--out"], ["train", "--checkpoint"], ["demo", "--out"]]
+)
+def test_a_place_that_refuses_even_root_is_named_before_training(call, untrained, command):
+    result = call(*command, "/proc/x")
+    assert result.exit_code == 1
+    assert "/proc/x" in result.output
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_is_named_before_training(call, untrained, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    result = call("train", "--out", "locked")
+    assert result.exit_code == 1
+    assert "nothing can be written into locked: Permission denied" in result.output
+
+
+def test_trying_a_place_leaves_what_is_there(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("mine")
+    console.require_file(page)
+    console.require_folder(tmp_path)
+    assert page.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [page]
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_what_is_no_file_is_written_into_and_stays(call, tmp_path, kind):
+    place = tmp_path / "place"
+    if kind == "pipe":
+        os.mkfifo(place)
+        reader = subprocess.Popen(["cat", place], stdout=subprocess.PIPE)
+    else:
+        try:
+            os.mknod(place, 0o666 | stat.S_IFCHR, os.makedev(1, 3))  # as /dev/null is
+        except PermissionError:
+            pytest.skip("only root makes a device")
+    before = place.stat()
+    result = call("demo", "--seeds", "1", "--epochs", "1", "--out", str(place))
+    assert result.exit_code == 0, result.output
+    after = place.stat()
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert list(tmp_path.iterdir()) == [place]
+    if kind == "pipe":
+        assert b"</html>" in reader.communicate(timeout=60)[0]
+
+
+def test_a_demo_whose_page_cannot_be_written_after_all_says_so(call, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device, writing", "page.html")
+
+    monkeypatch.setattr(demo, "write", full)
+    result = call("demo", "--seeds", "1", "--epochs", "1", "--out", "page.html")
+    assert "Error: page.html: No space left on device" in result.output
+
+
+# --- recording ------------------------------------------------------------------------
+
+
+def test_record_exits_with_3_where_runs_are_left(call):
+    line = ["record", "--dataset", "digits", "--loss", "ce", "--seeds", "1", *QUICK, "--out", "o"]
+    stopped = call(*line, "--time-limit", "1e-9")
+    assert stopped.exit_code == 3
+    assert "0 recorded, 0 already there, 1 to be finished" in stopped.output
+    finished = call(*line)
+    assert finished.exit_code == 0
+    assert "1 recorded, 0 already there, 0 to be finished" in finished.output
+
+
+def test_a_folder_of_another_precision_is_left_alone(call, tmp_path):
+    line = ["record", "--dataset", "digits", "--seeds", "1", *QUICK, "--out", "o"]
+    assert call(*line, "--loss", "ce").exit_code == 0
+    result = call(*line, "--loss", "ce", "--loss", "mae", "--precision", "bfloat16")
+    assert result.exit_code == 1
+    assert "in another precision" in result.output
+    assert len(list((tmp_path / "o").glob("*.json"))) == 1
 
 
 def test_recording_cifar_twice_records_once(call, monkeypatch, tmp_path):
@@ -124,6 +520,9 @@ def test_a_damaged_checkpoint_is_named_and_left_alone(call, tmp_path):
     assert (tmp_path / "c.pt").read_bytes() == b"half a file"
 
 
+# --- data and doctor ------------------------------------------------------------------
+
+
 def test_doctor_tells_versions_device_and_data(call):
     result = call("doctor")
     assert result.exit_code == 0
@@ -141,3 +540,55 @@ def test_data_check_reads_what_is_there(call):
     result = call("data", "check")
     assert result.exit_code == 0
     assert "digits: scikit-learn's digits: 1,437 train + 360 test" in result.output
+
+
+def test_data_check_goes_on_after_a_broken_set(call, monkeypatch, tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "cifar10.npz").write_bytes(b"no archive at all")
+    monkeypatch.setenv("ANL_EDU_DATA", str(tmp_path / "d"))
+    result = call("data", "check")
+    assert result.exit_code == 1
+    lines = {line.split(":")[0]: line for line in result.output.splitlines()}
+    assert "cifar10.npz" in lines["cifar10"]
+    assert "cifar100" in lines
+
+
+# --- what is typed --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("symmetric:0.6", ("symmetric", 0.6)),
+        ("none", ("none", 0.0)),
+        ("human-worst", ("human-worst", 0.0)),
+    ],
+)
+def test_noise_is_read_from_text(text, parsed):
+    assert parse_noise(text) == parsed
+
+
+def test_changes_are_read_from_text():
+    changes = parse_changes(["epochs=10", "lr=0.1", "loss.alpha=1", "clip_norm=none"])
+    assert changes == {"epochs": 10, "lr": 0.1, "clip_norm": None, "loss_parameters": {"alpha": 1}}
+    changes = parse_changes(["augment=crop,flip", "nesterov=true", "model=cnn4"], "float16")
+    assert changes == {
+        "augment": ["crop", "flip"],
+        "nesterov": True,
+        "model": "cnn4",
+        "precision": "float16",
+    }
+    assert parse_changes(["augment=none"]) == {"augment": []}
+    with pytest.raises(ValueError, match="'model_options=none': model_options holds many values"):
+        parse_changes(["model_options=none"])
+    with pytest.raises(ValueError, match="'epochs'"):
+        parse_changes(["epochs"])
+    with pytest.raises(ValueError, match="'ten'"):
+        parse_changes(["epochs=ten"])
+
+
+def test_a_switch_of_a_loss_can_be_set(call, tmp_path):
+    line = ["train", "--loss", "fl", "--set", "loss.detach_focal=false", *QUICK]
+    assert call(*line).exit_code == 0
+    (run,) = runs.find(tmp_path / "build" / "runs")
+    assert run.spec.recipe.build_loss().parameters_["detach_focal"] is False
