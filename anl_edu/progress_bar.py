@@ -16,7 +16,7 @@ def progress_bar(**options: Any) -> tqdm:
     """Return a tqdm bar that suits where its output goes; ``options`` are tqdm's."""
     if sys.stderr is None:  # closed: there is nowhere to draw
         return tqdm(disable=True, **options)
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+    if sys.stderr.isatty() or _in_a_notebook():
         from tqdm.auto import tqdm as lively
 
         return lively(**options)
@@ -44,3 +44,8 @@ class _Log(tqdm):
         self._due = time.monotonic() + QUIET_SECONDS
         with suppress(OSError):  # a reader that has gone is no reason to stop the work
             print(str(self), file=sys.stderr, flush=True)
+
+
+def _in_a_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

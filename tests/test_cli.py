@@ -78,7 +78,7 @@ def test_every_command_has_a_help(call, command):
     assert result.output.startswith("Usage: ")
 
 
-def test_help_loads_nothing_heavy(tmp_path):
+def test_help_loads_nothing_heavy():
     code = f"""
 import json, sys
 from anl_edu.cli import main
@@ -89,9 +89,11 @@ for command in {[list(c) for c in commands()]!r}:
         assert ended.code == 0
 print(json.dumps([m for m in sys.modules if "." not in m]))
 """
-    done = in_a_shell(f"'{sys.executable}' -c '{code}' | tail -1", tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    loaded = set(json.loads(done.stdout))
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert "click" in loaded
     heavy = {"torch", "numpy", "plotly", "sklearn", "scipy", "tqdm", "tabulate", "asyncio"}
     assert not loaded & heavy

@@ -79,11 +79,13 @@ def test_without_a_stream_nothing_is_drawn(monkeypatch):
 
 
 def test_a_terminal_and_a_notebook_get_the_lively_one(monkeypatch):
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
     assert not isinstance(progress_bar(total=1), tqdm.auto.tqdm)
-    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
+    kernel = SimpleNamespace(kernel=None)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: kernel))
     assert isinstance(progress_bar(total=1), tqdm.auto.tqdm)
-    monkeypatch.delitem(sys.modules, "ipykernel")
+    monkeypatch.delitem(sys.modules, "IPython")
+    assert not isinstance(progress_bar(total=1), tqdm.auto.tqdm)
     monkeypatch.setattr(sys, "stderr", _Terminal())
     assert isinstance(progress_bar(total=1), tqdm.auto.tqdm)
