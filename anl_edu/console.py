@@ -138,7 +138,7 @@ def _try_writing_into(folder: Path) -> None:
 
 
 def _words(error: BaseException) -> str:
-    if isinstance(error, ImportError) and error.name and not error.name.startswith("anl_edu"):
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("anl_edu"):
         return f"{error.name} is not installed: install the extra 'lessons' of this project"
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
-import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from anl_edu import cli, console, data, demo, losses, models, noise, recipes, runs
-from anl_edu.arguments import parse_changes, parse_noise
+from anl_edu import cli, data, losses, models, noise, recipes, runs
 from anl_edu.cli import main
 
 QUICK = ["--set", "epochs=2", "--set", "train_images=200", "--set", "test_images=50"]
@@ -34,21 +30,6 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[
             yield from commands(command, (*path, name))
         else:
             yield (*path, name)
-
-
-def in_a_shell(line: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of bash in which ``anl-edu`` is this code."""
-    begin = f'set -o pipefail; anl-edu() {{ "{sys.executable}" -m anl_edu "$@"; }}; '
-    places = {"PYTHONPATH": str(ROOT), "ANL_EDU_DEVICE": "cpu"}
-    return subprocess.run(
-        ["bash", "-c", begin + line],
-        cwd=folder,
-        env=os.environ | places | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
 
 
 @pytest.fixture
@@ -276,205 +257,6 @@ def test_debug_shows_the_traceback(call):
     assert isinstance(result.exception, ValueError)
 
 
-# --- interrupts -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        (["train"], "Interrupted. Nothing is kept without --checkpoint."),
-        (["train", "--checkpoint", "c.pt"], "Interrupted. Finished epochs are kept in c.pt"),
-        (["record", "--dataset", "digits"], "Interrupted. The same command goes on"),
-        (["data", "fetch", "digits"], "Interrupted. What has arrived is kept"),
-        (["data", "check"], "Interrupted."),
-        (["demo"], "Interrupted."),
-    ],
-    ids=" ".join,
-)
-def test_an_interrupt_says_what_is_kept(call, monkeypatch, command, words):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(runs, "start", interrupted)
-    if command[0] == "data":
-        monkeypatch.setattr(data, "load", interrupted)
-    result = call(*command)
-    assert result.exit_code == 130
-    said = result.output.strip().splitlines()[-1]
-    assert said.startswith(words)
-    assert said == words or not words.endswith("Interrupted.")
-
-
-# A shell that runs tests in the background has SIGINT ignored, and children inherit that.
-HEARD = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-print("ready", flush=True)
-from anl_edu.__main__ import main
-main()
-"""
-
-
-@pytest.mark.parametrize("seconds", [0.02, 0.5, 1.5])
-def test_an_interrupt_in_the_first_seconds_gives_no_traceback(tmp_path, seconds):
-    command = [sys.executable, "-c", HEARD, "train", "--set", "epochs=100000"]
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "ANL_EDU_DEVICE": "cpu"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(seconds)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=120)
-    assert process.returncode == 130, err
-    assert "Interrupted." in err
-    assert "Traceback" not in err
-
-
-# --- where the output goes ------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("line", "file"),
-    [
-        (f"train {' '.join(QUICK)} --out hp", "hp/*.json"),
-        ("demo --seeds 1 --epochs 1 --out hp/page.html", "hp/page.html"),
-        ("doctor", None),
-    ],
-    ids=["train", "demo", "doctor"],
-)
-def test_a_reader_that_goes_is_no_error(tmp_path, line, file):
-    done = in_a_shell(f"anl-edu {line} | head -1", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 1
-    assert "Broken pipe" not in done.stderr
-    assert "Error" not in done.stderr
-    assert file is None or len(list(tmp_path.glob(file))) == 1
-
-
-def test_readers_that_go_from_both_streams_stop_nothing(tmp_path):
-    line = f"anl-edu train {' '.join(QUICK)} --out hp 2>&1 | head -1"
-    assert in_a_shell(line, tmp_path).returncode == 0
-    assert len(list(tmp_path.glob("hp/*.json"))) == 1
-    closed = f"anl-edu train --seed 1 {' '.join(QUICK)} --out hp >&- 2>&-"
-    assert in_a_shell(closed, tmp_path).returncode == 0
-    assert len(list(tmp_path.glob("hp/*.json"))) == 2
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-def test_a_full_output_is_told_and_loses_no_result(tmp_path):
-    done = in_a_shell(f"anl-edu train {' '.join(QUICK)} --out hp > /dev/full", tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.count("the output cannot be written: No space left on device") == 1
-    assert "Traceback" not in done.stderr
-    assert len(list(tmp_path.glob("hp/*.json"))) == 1
-
-
-def test_signs_that_the_output_lacks_are_replaced(tmp_path):
-    line = f"anl-edu train --noise none {' '.join(QUICK)}"
-    done = in_a_shell(line, tmp_path, PYTHONIOENCODING="latin-1")
-    assert done.returncode == 0, done.stderr
-    assert "wrong labels memorised ?" in done.stdout
-
-
-def test_a_log_of_the_demo_is_small(tmp_path):
-    done = in_a_shell("anl-edu demo --seeds 1 --epochs 2", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert 0 < len(done.stderr) < 3000
-    assert "8/8" in done.stderr
-    assert "\r" not in done.stderr
-
-
-# --- where results go -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        (["train", "--out", "file"], "file is a file; name a folder"),
-        (["train", "--out", "file/deeper"], "file/deeper"),
-        (["train", "--checkpoint", "folder"], "folder is a folder; name a file in it"),
-        (["train", "--checkpoint", "file/c.pt"], "file/c.pt"),
-        (["record", "--dataset", "digits", "--out", "file"], "file is a file; name a folder"),
-        (["demo", "--out", "."], ". is a folder; name a file in it"),
-        (["demo", "--picture", "file/picture.png"], "file/picture.png"),
-        (["demo", "--out", "x" * 300], "x" * 300),
-    ],
-)
-def test_a_place_that_cannot_be_written_is_named_before_training(
-    call, untrained, tmp_path, arguments, named
-):
-    (tmp_path / "file").write_text("mine")
-    (tmp_path / "folder").mkdir()
-    result = call(*arguments)
-    assert result.exit_code == 1
-    (error,) = [line for line in result.output.splitlines() if line.startswith("Error:")]
-    assert named in error
-    assert "Errno" not in error
-    assert (tmp_path / "file").read_text() == "mine"
-
-
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the system has no /proc")
-@pytest.mark.parametrize(
-    "command", [["train", "--out"], ["train", "--checkpoint"], ["demo", "--out"]]
-)
-def test_a_place_that_refuses_even_root_is_named_before_training(call, untrained, command):
-    result = call(*command, "/proc/x")
-    assert result.exit_code == 1
-    assert "/proc/x" in result.output
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written_is_named_before_training(call, untrained, tmp_path):
-    (tmp_path / "locked").mkdir(mode=0o500)
-    result = call("train", "--out", "locked")
-    assert result.exit_code == 1
-    assert "nothing can be written into locked: Permission denied" in result.output
-
-
-def test_trying_a_place_leaves_what_is_there(tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text("mine")
-    console.require_file(page)
-    console.require_folder(tmp_path)
-    assert page.read_text() == "mine"
-    assert list(tmp_path.iterdir()) == [page]
-
-
-@pytest.mark.parametrize("kind", ["device", "pipe"])
-def test_what_is_no_file_is_written_into_and_stays(call, tmp_path, kind):
-    place = tmp_path / "place"
-    if kind == "pipe":
-        os.mkfifo(place)
-        reader = subprocess.Popen(["cat", place], stdout=subprocess.PIPE)
-    else:
-        try:
-            os.mknod(place, 0o666 | stat.S_IFCHR, os.makedev(1, 3))  # as /dev/null is
-        except PermissionError:
-            pytest.skip("only root makes a device")
-    before = place.stat()
-    result = call("demo", "--seeds", "1", "--epochs", "1", "--out", str(place))
-    assert result.exit_code == 0, result.output
-    after = place.stat()
-    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
-    assert list(tmp_path.iterdir()) == [place]
-    if kind == "pipe":
-        assert b"</html>" in reader.communicate(timeout=60)[0]
-
-
-def test_a_demo_whose_page_cannot_be_written_after_all_says_so(call, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device, writing", "page.html")
-
-    monkeypatch.setattr(demo, "write", full)
-    result = call("demo", "--seeds", "1", "--epochs", "1", "--out", "page.html")
-    assert "Error: page.html: No space left on device" in result.output
-
-
 # --- recording ------------------------------------------------------------------------
 
 
@@ -553,40 +335,6 @@ def test_data_check_goes_on_after_a_broken_set(call, monkeypatch, tmp_path):
     lines = {line.split(":")[0]: line for line in result.output.splitlines()}
     assert "cifar10.npz" in lines["cifar10"]
     assert "cifar100" in lines
-
-
-# --- what is typed --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "parsed"),
-    [
-        ("symmetric:0.6", ("symmetric", 0.6)),
-        ("none", ("none", 0.0)),
-        ("human-worst", ("human-worst", 0.0)),
-    ],
-)
-def test_noise_is_read_from_text(text, parsed):
-    assert parse_noise(text) == parsed
-
-
-def test_changes_are_read_from_text():
-    changes = parse_changes(["epochs=10", "lr=0.1", "loss.alpha=1", "clip_norm=none"])
-    assert changes == {"epochs": 10, "lr": 0.1, "clip_norm": None, "loss_parameters": {"alpha": 1}}
-    changes = parse_changes(["augment=crop,flip", "nesterov=true", "model=cnn4"], "float16")
-    assert changes == {
-        "augment": ["crop", "flip"],
-        "nesterov": True,
-        "model": "cnn4",
-        "precision": "float16",
-    }
-    assert parse_changes(["augment=none"]) == {"augment": []}
-    with pytest.raises(ValueError, match="'model_options=none': model_options holds many values"):
-        parse_changes(["model_options=none"])
-    with pytest.raises(ValueError, match="'epochs'"):
-        parse_changes(["epochs"])
-    with pytest.raises(ValueError, match="'ten'"):
-        parse_changes(["epochs=ten"])
 
 
 def test_a_switch_of_a_loss_can_be_set(call, tmp_path):
