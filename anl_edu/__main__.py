@@ -6,11 +6,14 @@ import sys
 def main() -> None:
     """Run the command line, or say what it needs."""
     try:
-        import click  # noqa: F401
-    except ImportError:
-        sys.exit("The command line belongs to the lessons: pip install 'anl-edu[lessons]'")
-    from anl_edu.cli import main as command_line
-
+        from anl_edu.cli import main as command_line
+    except ModuleNotFoundError as error:
+        if error.name != "click":
+            raise
+        sys.exit("click is not installed: the command line needs the extra 'lessons'")
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted.\n")
+        sys.exit(130)
     command_line()
 
 

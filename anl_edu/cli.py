@@ -6,14 +6,18 @@ waited for by those who use it.
 
 from __future__ import annotations
 
-import os
+import math
 import sys
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from anl_edu import __version__
+from anl_edu.arguments import parse_changes, parse_noise
+from anl_edu.console import Commands, importing, keeps, require_file, require_folder, say
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -27,43 +31,13 @@ NOISES = "none, symmetric, pair, asymmetric, instance, human-worst, ..."
 ALL = " (all: anl-edu names)"
 
 
-class _Commands(click.Group):
-    """Shows what was wrong with the input in a few words and exits with 1, never a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            try:
-                return super().invoke(ctx)
-            finally:
-                _flush()
-        except (click.exceptions.Exit, click.Abort, click.ClickException):
-            raise
-        except BrokenPipeError:
-            _close_output()  # whoever read has had enough: no error of ours
-            sys.exit(0)
-        except (ValueError, TypeError, KeyError, OSError, RuntimeError, MemoryError) as error:
-            if ctx.params.get("debug"):
-                raise
-            said = error.args[0] if isinstance(error, KeyError) and error.args else error
-            text = str(said).strip() or type(error).__name__
-            raise click.ClickException(f"{text}\n(anl-edu --debug shows where)") from error
-        except KeyboardInterrupt:
-            click.echo(f"\nInterrupted. {_KEPT.get(ctx.invoked_subcommand or '', '')}".rstrip())
-            sys.exit(130)
-
-
-_KEPT = {
-    "record": "The same command goes on after the last finished epoch.",
-    "train": "Finished epochs are kept where --checkpoint was given.",
-    "data": "What has arrived is kept; the same command fetches the rest.",
-}
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="anl-edu")
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
 def main(debug: bool) -> None:
     """Robust losses for noisy labels: a demo, training, data and the state of this machine."""
+    with suppress(AttributeError):  # a terminal that lacks a sign shows another in its place
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
 @main.command()
@@ -85,20 +59,21 @@ def demo(
     seeds: int, rate: float, epochs: int | None, out: Path, open_it: bool, picture: Path | None
 ) -> None:
     """Train four losses on digits with wrong labels; print a table, write a report."""
-    for file in (out, picture):
-        if file is not None:
-            _require_writable(file)
-    import torch
+    with importing():
+        import torch
 
-    from anl_edu import data, losses, runs
-    from anl_edu import demo as page
-    from anl_edu.progress_bar import progress_bar
+        from anl_edu import data, losses, runs
+        from anl_edu import demo as page
+        from anl_edu.progress_bar import progress_bar
 
-    torch.set_num_threads(1)  # so small a network gains nothing from a second core
-    digits = data.load("digits")
     changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     specs = page.specs(rate, seeds, **changes)
-    click.echo(f"{digits.source}; {rate:.0%} symmetric label noise, {seeds} seeds\n")
+    for file in (out, picture):
+        if file is not None:
+            require_file(file)
+    torch.set_num_threads(1)  # so small a network gains nothing from a second core
+    digits = data.load("digits")
+    say(f"{digits.source}; {rate:.0%} symmetric label noise, seeds: {seeds}\n")
     made = []
     with progress_bar(total=sum(spec.recipe.epochs for spec in specs), unit="epoch") as bar:
         for live in page.train(specs, digits):
@@ -106,12 +81,11 @@ def demo(
             _watch(live, bar)
             made.append(live.run())
     page.write(made, out)
-    drawn = None if picture is None else page.picture(made, picture)
-    click.echo("\n" + runs.table(made) + "\n")
-    click.echo(page.READING)
-    click.echo(f"\nReport: {out}")
-    if drawn is not None:
-        click.echo(f"Picture: {drawn}")
+    say("\n" + runs.table(made) + "\n")
+    say(page.READING)
+    say(f"\nReport: {out}")
+    if picture is not None:
+        say(f"Picture: {page.picture(made, picture)}")
     if open_it:
         click.launch(out.resolve().as_uri())
 
@@ -153,7 +127,7 @@ def _recipe_options(command: Any) -> Any:
 @click.option("--loss", default="anl-ce", show_default=True, help=LOSSES + ALL)
 @click.option("--noise", default="symmetric", show_default=True, help=NOISES + ALL)
 @click.option("--rate", default=0.6, show_default=True, help="Nominal noise rate.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
 @_recipe_options
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Resume from, and save to.")
 @click.option("--out", default="build/runs", show_default=True, type=click.Path(path_type=Path))
@@ -176,25 +150,31 @@ def train(
     Fields of the recipe are changed with --set, for instance --set epochs=10 --set lr=0.05
     --set model=cnn4; parameters of the loss with --set loss.alpha=1.
     """
-    _require_writable(out / "run.json")
-    if checkpoint is not None:
-        _require_writable(checkpoint)
-    from anl_edu import runs
-    from anl_edu.progress_bar import progress_bar
-    from anl_edu.training import devices
+    with importing():
+        from anl_edu import runs
+        from anl_edu.progress_bar import progress_bar
+        from anl_edu.training import devices
 
-    spec = runs.RunSpec(dataset, loss, noise, rate, seed, scale, _changes(changes, precision))
+    changed = parse_changes(changes, precision)
+    spec = runs.RunSpec(dataset, loss, noise, rate, seed, scale, changed)
     spec.check()
+    devices.device(device)
+    require_folder(out)
+    if checkpoint is None:
+        keeps("Nothing is kept without --checkpoint.")
+    else:
+        require_file(checkpoint)
+        keeps(f"Finished epochs are kept in {checkpoint}: the same command goes on from there.")
     devices.keep_memory()
     live = runs.start(
         spec, device=device, compile=compiled, checkpoint=checkpoint, track_gradients=True
     )
     runs.require_alike(out, spec, live.describe())
     recipe, done = spec.recipe, len(live.records)
-    click.echo(f"data   {live.data.source}")
-    click.echo(f"noise  {noise}, realised rate {live.data.wrong.double().mean().item():.4f}")
-    click.echo(
-        f"recipe {recipe.model}, {recipe.epochs} epochs, lr {recipe.lr}, loss {loss}, "
+    say(f"data   {live.data.source}")
+    say(f"noise  {noise}, realised rate {live.data.wrong.double().mean().item():.4f}")
+    say(
+        f"recipe {recipe.model}, {recipe.epochs} epochs, lr {recipe.lr:g}, loss {loss}, "
         f"{str(live.dtype).removeprefix('torch.')} on {live.device}"
     )
     with progress_bar(total=recipe.epochs, initial=done, unit="epoch") as bar:
@@ -202,13 +182,13 @@ def train(
     run = live.run()
     path = runs.write(run, out)
     last = run.last
-    click.echo(
-        f"last epoch {last.test_accuracy:.4f}, best {run.best:.4f}, "
-        f"wrong labels memorised {last.memorised:.4f}"
+    say(
+        f"last epoch {_share(last.test_accuracy)}, best {_share(run.best)}, "
+        f"wrong labels memorised {_share(last.memorised)}"
     )
-    if last.train_loss - last.train_loss != 0:  # NaN or infinite
-        click.echo(f"The run has diverged: its training loss is {last.train_loss}.")
-    click.echo(f"record {path}")
+    if not math.isfinite(last.train_loss):
+        say(f"The run has diverged: its training loss is {last.train_loss}.")
+    say(f"record {path}")
 
 
 @main.command("record")
@@ -258,21 +238,18 @@ def record_command(
 
     Exits with 3 where runs are left to be finished by the same command.
     """
-    _require_writable(out / "run.json")
-    from anl_edu.runs.grid import grid, record
-    from anl_edu.training import devices
+    with importing():
+        from anl_edu.runs.grid import grid, record
+        from anl_edu.training import devices
 
-    specs = grid(
-        dataset,
-        names,
-        [parse_noise(text) for text in noises],
-        range(seeds),
-        scale=scale,
-        **_changes(changes, precision),
-    )
+    kinds = [parse_noise(text) for text in noises]
+    changed = parse_changes(changes, precision)
+    specs = grid(dataset, names, kinds, range(seeds), scale=scale, **changed)
+    require_folder(out)
+    keeps("The same command goes on after the last finished epoch.")
     devices.keep_memory()
     outcome = record(specs, out, jobs=jobs, time_limit=time_limit, device=device, compile=compiled)
-    click.echo(
+    say(
         f"{outcome.written} recorded, {outcome.present} already there, "
         f"{outcome.unfinished} to be finished by the same command"
     )
@@ -290,34 +267,37 @@ def data_group() -> None:
 @click.option("--human", is_flag=True, help="Also CIFAR-N's human labels (CC BY-NC 4.0).")
 def fetch(name: str, human: bool) -> None:
     """Download a data set (resumed, checksummed) unless it is here, and say what was found."""
-    from anl_edu import data
+    with importing():
+        from anl_edu import data
 
-    click.echo(data.load(name).source)
+    keeps("What has arrived is kept; the same command fetches the rest.")
+    say(data.load(name).source)
     if human:
         which = "noisy" if name == "cifar100" else "worst"
         labels = data.human_labels(name, which)
-        click.echo(f"human labels: {len(labels):,}")
+        say(f"human labels: {len(labels):,}")
 
 
 @data_group.command()
 @click.argument("name", required=False)
 def check(name: str | None) -> None:
     """Read what is present, whole, and say what was found; nothing is downloaded."""
-    from anl_edu import data
+    with importing():
+        from anl_edu import data
 
     broken = False
     for each in [name] if name else data.names():
         try:
-            click.echo(f"{each}: {data.load(each, download=False).source}")
+            say(f"{each}: {data.load(each, download=False).source}")
         except FileNotFoundError:
             if name:
                 raise
-            click.echo(f"{each}: not present")
+            say(f"{each}: not present")
         except (ValueError, OSError) as error:
             if name:
                 raise
             broken = True
-            click.echo(f"{each}: {error}")
+            say(f"{each}: {error}")
     if broken:
         sys.exit(1)
 
@@ -325,128 +305,53 @@ def check(name: str | None) -> None:
 @data_group.command()
 def where() -> None:
     """Say which files are looked for, where, and which are there."""
-    from tabulate import tabulate
+    with importing():
+        from tabulate import tabulate
 
-    from anl_edu import data
+        from anl_edu import data
 
-    click.echo("looked for in " + ", ".join(str(folder) for folder in data.search_folders()))
+    say("looked for in " + ", ".join(str(folder) for folder in data.search_folders()))
     rows = [(file, path or "not present") for file, path in data.where().items()]
-    click.echo(tabulate(rows, headers=["file", "found"]))
+    say(tabulate(rows, headers=["file", "found"]))
 
 
 @main.command("names")
 def names_command() -> None:
     """List the names of data sets, losses, noises and models."""
-    from anl_edu import data, losses, models, noise
+    with importing():
+        from anl_edu import data, losses, models, noise
 
-    click.echo(f"data sets  {', '.join(data.names())}")
-    click.echo(f"losses     {', '.join(losses.names())}")
-    click.echo(f"noises     {', '.join(noise.KINDS)}")
-    click.echo(f"models     {', '.join(models.names())}")
+    say(f"data sets  {', '.join(data.names())}")
+    say(f"losses     {', '.join(losses.names())}")
+    say(f"noises     {', '.join(noise.KINDS)}")
+    say(f"models     {', '.join(models.names())}")
 
 
 @main.command("doctor")
 def doctor_command() -> None:
     """Show versions, device and data, and what to do about what is missing."""
-    from tabulate import tabulate
+    with importing():
+        from tabulate import tabulate
 
-    from anl_edu import doctor
+        from anl_edu import doctor
 
     findings = doctor.examine()
     rows = [("ok" if f.ok else "--", f.name, f.found, f.remedy) for f in findings]
-    click.echo(tabulate(rows, headers=["", "what", "found", "to do"]))
-
-
-def parse_noise(text: str) -> tuple[str, float]:
-    """Read ``"symmetric:0.6"``; kinds that have no rate of one's choice stand alone."""
-    from anl_edu import noise
-
-    name, colon, rate = text.partition(":")
-    rated = noise.kind(name).rated
-    if rated and not rate:
-        raise ValueError(f"{name} noise needs a rate: {name}:0.4, for instance")
-    if not rated and colon:
-        raise ValueError(f"{name} has a rate of its own: leave {rate!r} out")
-    try:
-        return name, float(rate) if rated else 0.0
-    except ValueError:
-        raise ValueError(f"noise {text!r} is not KIND:RATE, for instance symmetric:0.6") from None
-
-
-def parse_changes(texts: tuple[str, ...]) -> dict[str, Any]:
-    """Read ``["epochs=10", "loss.alpha=1"]`` into changes of a recipe."""
-    changes: dict[str, Any] = {}
-    parameters: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"change {text!r} is not FIELD=VALUE, for instance epochs=10")
-        if name in ("dataset", "loss", "scale"):
-            raise ValueError(f"{text!r}: use --{name} {value}")
-        if name.startswith("loss."):
-            parameters[name.removeprefix("loss.")] = _value(value, text)
-        else:
-            changes[name] = _field(name, value, text)
-    return changes | ({"loss_parameters": parameters} if parameters else {})
-
-
-def _changes(texts: tuple[str, ...], precision: str | None) -> dict[str, Any]:
-    return parse_changes(texts) | ({} if precision is None else {"precision": precision})
-
-
-def _field(name: str, value: str, text: str) -> Any:
-    if name in ("model", "schedule", "precision"):
-        return value
-    if name == "augment":
-        return [] if value == "none" else value.split(",")
-    if name in ("loss_parameters", "model_options"):
-        raise ValueError(f"{text!r}: {name} holds many values; the loss's are set by loss.NAME=...")
-    return _value(value, text)
-
-
-def _value(value: str, text: str) -> bool | float | int | None:
-    if value in ("true", "false"):
-        return value == "true"
-    if value == "none":
-        return None
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    raise ValueError(f"{value!r} in {text!r} is not a number, true, false or none")
-
-
-def _require_writable(file: Path) -> None:
-    """Raise now, and not after hours of training, where a file could not be written."""
-    target = Path(os.path.realpath(file))
-    if target.is_dir():
-        raise IsADirectoryError(f"{file} is a folder; name a file in it")
-    if target.exists():
-        place = target
-    else:
-        place = next(p for p in target.parents if p.exists())
-        if not place.is_dir():
-            raise NotADirectoryError(f"{file}: {place} is not a folder")
-    if not os.access(place, os.W_OK) or (place.is_dir() and not os.access(place, os.X_OK)):
-        raise PermissionError(f"{file} cannot be written: {place} does not allow it")
-    if place.is_dir():  # root may be told yes where the system says no (/proc)
-        target.parent.mkdir(parents=True, exist_ok=True)
+    say(tabulate(rows, headers=["", "what", "found", "to do"]))
 
 
 def _watch(live: Live, bar: tqdm) -> None:
-    for each in live:
-        bar.set_postfix(test=f"{each.test_accuracy:.3f}", memorised=f"{each.memorised:.3f}")
-        bar.update()
+    with warnings.catch_warnings():
+        # a run that diverges says so at every epoch; one word at the end is enough here
+        warnings.filterwarnings("ignore", "the training loss of epoch", RuntimeWarning)
+        for each in live:
+            shown = {"test": each.test_accuracy, "memorised": each.memorised}
+            bar.set_postfix_str(", ".join(f"{k} {_share(v, 3)}" for k, v in shown.items()))
+            bar.update()
 
 
-def _flush() -> None:
-    sys.stdout.flush()
-
-
-def _close_output() -> None:
-    # Python would meet the closed pipe once more, and complain, when it flushes at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _share(value: float, digits: int = 4) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from typing import Any
 import plotly.graph_objects as go
 import plotly.io as pio
 
-from anl_edu import atomic, runs
+from anl_edu import atomic, losses, runs
 from anl_edu.data import ImageData
+from anl_edu.recipes import Recipe
 from anl_edu.runs import Live, Run, RunSpec, by_loss
 from anl_edu.runs import table as runs_table
 from anl_edu.runs.grid import grid
@@ -83,19 +84,31 @@ def page(runs: Sequence[Run]) -> str:
 </head>
 <body>
 <h1>Four losses, {noise:.0%} wrong labels</h1>
-<p>Each model saw the same images and the same wrong labels. They differ in the loss alone (and
-in its penalty: ANL trains with L1, as its authors do).</p>
+<p>Each model saw the same images and the same wrong labels. They differ in the loss and its penalty
+alone: {html.escape(_losses(runs))}.</p>
 {runs_table(runs, "html")}
 <p class="note">{html.escape(READING)}</p>
 <p class="note">Data: {html.escape(str(meta["data"]))}. Labels: {spec.noise} noise of nominal rate
 {spec.rate:g}, realised {noise:.4f}. Model: {recipe.model}, {recipe.epochs} epochs of batch
-{recipe.batch_size}, learning rate {recipe.lr:g}, cosine to 0. Seeds: {", ".join(map(str, seeds))}.
-Device: {html.escape(str(meta["processor"]))}. torch {html.escape(str(meta["torch"]))}. Desk-size
-runs: they show the effect and reproduce no published figure.</p>
+{recipe.batch_size}, learning rate {recipe.lr:g}, schedule {recipe.schedule}, computed in
+{html.escape(str(meta["precision"]))}. Seeds: {", ".join(map(str, seeds))}. Device:
+{html.escape(str(meta["processor"]))}. torch {html.escape(str(meta["torch"]))}. Desk-size runs:
+they show the effect and reproduce no published figure.</p>
 {sections}
 </body>
 </html>
 """
+
+
+def _losses(runs: Sequence[Run]) -> str:
+    """In what the losses differ: parameters and penalties, as the recipes have them."""
+    return "; ".join(_loss(group[0].spec.recipe) for group in by_loss(runs).values())
+
+
+def _loss(recipe: Recipe) -> str:
+    parameters = [f"{name} {value:g}" for name, value in recipe.build_loss().parameters_.items()]
+    penalties = [f"L1 {recipe.l1:g}", f"weight decay {recipe.weight_decay:g}"]
+    return f"{losses.label(recipe.loss)} ({', '.join([*parameters, *penalties])})"
 
 
 def _sections(

@@ -58,7 +58,7 @@ def _device() -> Finding:
         return Finding("device", True, f"{torch.cuda.get_device_name(device)}, {memory:.0f} GiB")
     if device.type == "mps":
         return Finding("device", True, "Apple GPU (MPS)")
-    chosen = " (chosen by ANL_EDU_DEVICE)" if "ANL_EDU_DEVICE" in os.environ else ""
+    chosen = " (chosen by ANL_EDU_DEVICE)" if os.environ.get("ANL_EDU_DEVICE") else ""
     found = f"CPU, {torch.get_num_threads()} threads{chosen}"
     return Finding("device", True, found, "the lessons run at desk size; no GPU is needed")
 

@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 import sys
+import time
+from contextlib import suppress
 from typing import Any
 
 from tqdm import tqdm
-from tqdm.auto import tqdm as lively
 
-_QUIET_SECONDS = 30.0  # between lines where nobody watches: a log should not drown in them
+QUIET_SECONDS = 30.0  # between lines where nobody watches: a log should not drown in them
 
 
 def progress_bar(**options: Any) -> tqdm:
     """Return a tqdm bar that suits where its output goes; ``options`` are tqdm's."""
-    if sys.stderr.isatty() or _in_notebook():
+    if sys.stderr is None:  # closed: there is nowhere to draw
+        return tqdm(disable=True, **options)
+    if sys.stderr.isatty() or _in_a_notebook():
+        from tqdm.auto import tqdm as lively
+
         return lively(**options)
-    return tqdm(mininterval=_QUIET_SECONDS, maxinterval=_QUIET_SECONDS, ascii=True, **options)
+    return _Log(**options)
 
 
-def _in_notebook() -> bool:
-    return "ipykernel" in sys.modules
+class _Log(tqdm):
+    """A bar for a log: whole lines, one every half minute and one at the end."""
+
+    def __init__(self, **options: Any) -> None:
+        self._due = time.monotonic() + QUIET_SECONDS
+        super().__init__(ascii=True, leave=False, **options)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Write a line if the last one is long ago; tqdm calls this for every change."""
+        if time.monotonic() >= self._due:
+            self._write_line()
+
+    def close(self) -> None:
+        if not self.disable:
+            self._write_line()
+        super().close()
+
+    def _write_line(self) -> None:
+        self._due = time.monotonic() + QUIET_SECONDS
+        with suppress(OSError):  # a reader that has gone is no reason to stop the work
+            print(str(self), file=sys.stderr, flush=True)
+
+
+def _in_a_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

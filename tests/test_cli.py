@@ -1,16 +1,35 @@
-"""The command line: does what it says, and says in one line what is wrong."""
+"""The command line: does what it says, and says in a few words what is wrong."""
 
+from __future__ import annotations
+
+import json
 import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from anl_edu import data, runs
+from anl_edu import cli, data, losses, models, noise, recipes, runs
 from anl_edu.cli import main
 
 QUICK = ["--set", "epochs=2", "--set", "train_images=200", "--set", "test_images=50"]
+ROOT = Path(__file__).resolve().parent.parent
+HINT = "(anl-edu --debug shows where)"
+
+
+def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command, as it is typed."""
+    yield path
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
 
 
 @pytest.fixture
@@ -20,16 +39,101 @@ def call(monkeypatch, tmp_path):
     return lambda *args: CliRunner().invoke(main, list(args))
 
 
+@pytest.fixture
+def untrained(monkeypatch):
+    """No run may be started."""
+
+    def started(*_, **__):
+        raise AssertionError("a run was started")
+
+    monkeypatch.setattr(runs, "start", started)
+
+
+# --- help -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_has_a_help(call, command):
+    result = call(*command, "--help")
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("Usage: ")
+
+
+def test_help_loads_nothing_heavy():
+    code = f"""
+import json, sys
+from anl_edu.cli import main
+for command in {[list(c) for c in commands()]!r}:
+    try:
+        main([*command, "--help"])
+    except SystemExit as ended:
+        assert ended.code == 0
+print(json.dumps([m for m in sys.modules if "." not in m]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert "click" in loaded
+    heavy = {"torch", "numpy", "plotly", "sklearn", "scipy", "tqdm", "tabulate", "asyncio"}
+    assert not loaded & heavy
+
+
+def test_the_examples_of_the_help_are_real():
+    assert tuple(cli.DATASETS.split(", ")) == data.names()
+    assert set(cli.LOSSES.split(", ")) - {"..."} <= set(losses.names())
+    assert set(cli.NOISES.split(", ")) - {"..."} <= set(noise.KINDS)
+    for command in ("train", "record"):
+        options = {o.name: o.type for o in main.commands[command].params}
+        assert set(options["precision"].choices) == set(recipes.PRECISIONS)
+        assert tuple(options["scale"].choices) == recipes.SCALES
+
+
+def test_names_lists_every_name(call):
+    output = call("names").output
+    for known in (data.names(), losses.names(), tuple(noise.KINDS), models.names()):
+        assert ", ".join(known) in output
+
+
+def test_without_click_one_line_says_so():
+    code = "import sys; sys.modules['click'] = None; from anl_edu.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "click is not installed" in done.stderr
+
+
+def test_a_missing_package_is_named(call, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tabulate", None)
+    result = call("doctor")
+    assert (result.exit_code, "Traceback" in result.output) == (1, False)
+    assert "tabulate is not installed" in result.output
+
+
+# --- demo and train -------------------------------------------------------------------
+
+
 def test_demo_prints_a_table_and_writes_a_page_that_needs_no_network(call, tmp_path):
     result = call("demo", "--seeds", "1", "--epochs", "2")
     assert result.exit_code == 0, result.output
     for name in ("CE", "MAE", "NCE+RCE", "ANL-CE"):
-        assert re.search(rf"\| {re.escape(name)} +\| +\d+\.\d ± 0\.0", result.output)
+        assert re.search(rf"\| {re.escape(name)} +\| +\d+\.\d ± – \|", result.output)
     page = (tmp_path / "build" / "demo.html").read_text()
     assert "Plotly.newPlot" in page
     # no tag that loads something: neither scripts, nor styles, nor pictures from elsewhere
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", page)
     assert page.count("In words and numbers") == page.count("<section>") == 4
+
+
+@pytest.mark.parametrize("rate", ["0", "1"])
+def test_the_ends_of_the_rate_have_a_demo(call, tmp_path, rate):
+    result = call("demo", "--seeds", "1", "--epochs", "1", "--rate", rate)
+    assert result.exit_code == 0, result.output
+    assert ("| –" in re.sub(" +", " ", result.output)) == (rate == "0")  # nothing to memorise
+    assert (tmp_path / "build" / "demo.html").is_file()
 
 
 def test_train_writes_a_record_file(call, tmp_path):
@@ -38,6 +142,25 @@ def test_train_writes_a_record_file(call, tmp_path):
     (run,) = runs.find(tmp_path / "build" / "runs")
     assert (run.spec.loss, run.spec.rate, len(run.records)) == ("mae", 0.4, 2)
     assert f"last epoch {run.last.test_accuracy:.4f}" in result.output
+
+
+def test_a_repeated_train_is_the_same_run(call, tmp_path):
+    first, second = call("train", *QUICK), call("train", *QUICK)
+    assert first.exit_code == second.exit_code == 0, second.output
+    assert first.output.splitlines()[-1] == second.output.splitlines()[-1]
+    assert len(list((tmp_path / "build" / "runs").glob("*.json"))) == 1
+
+
+def test_without_noise_nothing_is_memorised(call):
+    result = call("train", "--noise", "none", *QUICK)
+    assert "wrong labels memorised –" in result.output
+    assert "nan" not in result.output
+
+
+def test_a_run_that_diverges_says_so_once(call):
+    result = call("train", "--loss", "ce", "--set", "lr=1e30", "--set", "clip_norm=none", *QUICK)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("diverged") == 1
 
 
 def test_train_resumes_from_its_checkpoint(call, tmp_path):
@@ -73,30 +196,87 @@ def test_loss_parameters_reach_the_loss(call, tmp_path):
         (["record", "--dataset", "digits", "--device", "tpu"], "'tpu'"),
         (["record", "--dataset", "digits", "--set", "nesterov=no"], "'no'"),
         (["record", "--dataset", "digits", "--set", "model_options=none"], "model_options"),
+        (["record", "--noise", "symmetric"], "symmetric noise needs a rate"),
+        (["record", "--noise", "symmetric:"], "symmetric noise needs a rate"),
+        (["record", "--noise", "instance"], "instance noise needs a rate"),
+        (["record", "--noise", "none:0.4"], "'none' takes no rate"),
+        (["record", "--noise", "symmetric:0.4", "--noise", "asymetric:0.4"], "'asymetric'"),
+        (["record", "--noise", "symmetric:0.4", "--noise", "symmetric:1.4"], "1.4"),
+        (["record", "--loss", "anl-ce", "--loss", "mae", "--set", "loss.alpha=1"], "alpha"),
+        (
+            ["record", "--dataset", "digits", "--noise", "asymmetric-superclass:0.4"],
+            "not defined for 'digits'",
+        ),
+        (["record", "--dataset", "digits", "--noise", "human-worst"], "not defined for 'digits'"),
+        (["record", "--dataset", "digits", "--set", "model=cnn9"], "'cnn9'"),
+        (["record", "--dataset", "digits", "--time-limit", "nan"], "nan"),
+        (["record", "--dataset", "digits", "--time-limit", "-5"], "-5"),
+        (["record", "--dataset", "digits", "--time-limit", "0"], "0"),
+        (["train", "--rate", "nan"], "nan"),
+        (["train", "--seed", "99999999999999999999999"], "99999999999999999999999"),
+        (["train", "--set", "dataset=cifar10"], "use --dataset cifar10"),
+        (["train", "--set", "loss=ce"], "use --loss ce"),
+        (["train", "--set", "scale=paper"], "use --scale paper"),
+        (["demo", "--rate", "nan"], "nan"),
     ],
 )
-def test_wrong_input_gives_one_line_that_names_it(call, arguments, named):
+def test_wrong_input_is_named_before_anything_is_trained(
+    call, untrained, tmp_path, arguments, named
+):
     result = call(*arguments)
-    assert result.exit_code not in (0, None)
-    assert named in result.output
-    assert "Traceback" not in result.output
-    error = [line for line in result.output.splitlines() if line.startswith("Error:")]
-    assert len(error) == 1
-    assert result.output.rstrip().endswith(error[0])
+    assert result.exit_code in (1, 2), result.output
+    lines = result.output.splitlines()
+    error = next(i for i, line in enumerate(lines) if line.startswith("Error:"))
+    assert named in lines[error]
+    # click's own errors end there; ours say besides how to learn more
+    assert lines[error + 1 :] == ([HINT] if result.exit_code == 1 else [])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [("train", "where --checkpoint was given"), ("record", "The same command goes on")],
-)
-def test_an_interrupt_says_what_is_kept(call, monkeypatch, command, words):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
+def test_an_error_of_many_lines_keeps_them_and_names_the_way_to_more_once(call, monkeypatch):
+    def missing(*_, **__):
+        raise FileNotFoundError("It is not here. Three ways to supply it:\n  1. one\n  2. two")
 
-    monkeypatch.setattr(runs, "start", interrupted)
-    result = call(command, "--dataset", "digits")
-    assert result.exit_code == 130
-    assert words in result.output
+    monkeypatch.setattr(data, "load", missing)
+    result = call("data", "fetch", "cifar10")
+    assert result.output == (
+        f"Error: It is not here. Three ways to supply it:\n  1. one\n  2. two\n{HINT}\n"
+    )
+
+
+def test_the_words_of_a_key_error_are_not_quoted(call, monkeypatch):
+    def missing(*_, **__):
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(data, "load", missing)
+    assert "Error: no such thing\n" in call("data", "fetch", "cifar10").output
+
+
+def test_debug_shows_the_traceback(call):
+    result = call("--debug", "train", "--loss", "ec")
+    assert isinstance(result.exception, ValueError)
+
+
+# --- recording ------------------------------------------------------------------------
+
+
+def test_record_exits_with_3_where_runs_are_left(call):
+    line = ["record", "--dataset", "digits", "--loss", "ce", "--seeds", "1", *QUICK, "--out", "o"]
+    stopped = call(*line, "--time-limit", "1e-9")
+    assert stopped.exit_code == 3
+    assert "0 recorded, 0 already there, 1 to be finished" in stopped.output
+    finished = call(*line)
+    assert finished.exit_code == 0
+    assert "1 recorded, 0 already there, 0 to be finished" in finished.output
+
+
+def test_a_folder_of_another_precision_is_left_alone(call, tmp_path):
+    line = ["record", "--dataset", "digits", "--seeds", "1", *QUICK, "--out", "o"]
+    assert call(*line, "--loss", "ce").exit_code == 0
+    result = call(*line, "--loss", "ce", "--loss", "mae", "--precision", "bfloat16")
+    assert result.exit_code == 1
+    assert "in another precision" in result.output
+    assert len(list((tmp_path / "o").glob("*.json"))) == 1
 
 
 def test_recording_cifar_twice_records_once(call, monkeypatch, tmp_path):
@@ -124,6 +304,9 @@ def test_a_damaged_checkpoint_is_named_and_left_alone(call, tmp_path):
     assert (tmp_path / "c.pt").read_bytes() == b"half a file"
 
 
+# --- data and doctor ------------------------------------------------------------------
+
+
 def test_doctor_tells_versions_device_and_data(call):
     result = call("doctor")
     assert result.exit_code == 0
@@ -141,3 +324,21 @@ def test_data_check_reads_what_is_there(call):
     result = call("data", "check")
     assert result.exit_code == 0
     assert "digits: scikit-learn's digits: 1,437 train + 360 test" in result.output
+
+
+def test_data_check_goes_on_after_a_broken_set(call, monkeypatch, tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "cifar10.npz").write_bytes(b"no archive at all")
+    monkeypatch.setenv("ANL_EDU_DATA", str(tmp_path / "d"))
+    result = call("data", "check")
+    assert result.exit_code == 1
+    lines = {line.split(":")[0]: line for line in result.output.splitlines()}
+    assert "cifar10.npz" in lines["cifar10"]
+    assert "cifar100" in lines
+
+
+def test_a_switch_of_a_loss_can_be_set(call, tmp_path):
+    line = ["train", "--loss", "fl", "--set", "loss.detach_focal=false", *QUICK]
+    assert call(*line).exit_code == 0
+    (run,) = runs.find(tmp_path / "build" / "runs")
+    assert run.spec.recipe.build_loss().parameters_["detach_focal"] is False

@@ -1,57 +1,65 @@
 """The report's numbers are those of the runs."""
 
 from dataclasses import replace
-from statistics import fmean, pstdev
+from statistics import fmean, stdev
 
 import pytest
 
-from anl_edu import demo as report
-from anl_edu import runs
+from anl_edu import demo, runs
 from anl_edu.runs import RunSpec
+from anl_edu.runs.table import READING
 
 
 @pytest.fixture(scope="module")
 def made():
     changes = {"epochs": 2, "train_images": 200, "test_images": 50}
     specs = [
-        RunSpec("digits", loss, seed=s, changes=changes) for loss in ("ce", "mae") for s in (0, 1)
+        RunSpec("digits", loss, seed=s, changes=changes)
+        for loss in ("ce", "anl-ce")
+        for s in (0, 1)
     ]
-    ready = [runs.prepare(spec) for spec in specs]
-    return [
-        runs.describe(
-            spec, d, runs.start(spec, d, corrupted=True, track_gradients=True, device="cpu")
-        )
-        for spec, d in zip(specs, ready, strict=True)
-    ]
+    return [runs.start(spec, track_gradients=True, device="cpu").finish() for spec in specs]
 
 
-def test_rows_are_means_and_deviations_over_seeds(made):
-    ce, mae = report.rows(made)
-    last = [100 * r.records[-1].test_accuracy for r in made[:2]]
-    assert ce[:2] == ("CE", f"{fmean(last):.1f} ± {pstdev(last):.1f}")
-    assert mae[0] == "MAE"
+def test_rows_are_means_and_sample_deviations_over_seeds(made):
+    ce, anl = runs.rows(made)
+    last = [100 * run.last.test_accuracy for run in made[:2]]
+    assert last[0] != last[1]
+    assert ce[:2] == ("CE", f"{fmean(last):.1f} ± {stdev(last):.1f}")
+    assert anl[0] == "ANL-CE"
+    assert "sample deviation" in READING
 
 
-def test_best_is_not_last(made):
+def test_best_is_not_last_and_one_seed_has_no_deviation(made):
     first, second = made[0].records
     dropped = replace(made[0], records=(replace(first, test_accuracy=0.9), second))
-    assert report.rows([dropped])[0][2] == "90.0 ± 0.0"
+    assert runs.rows([dropped])[0][2] == "90.0 ± –"
 
 
-def test_the_page_tells_protocol_seeds_and_data(made):
-    page = report.page(made)
+def test_a_run_without_noise_has_nothing_memorised(made):
+    changes = {"epochs": 1, "train_images": 100, "test_images": 50}
+    clean = runs.start(RunSpec("digits", "ce", "none", changes=changes), device="cpu").finish()
+    assert runs.rows([clean])[0][3] == "–"
+    assert "nan" not in runs.table([clean])
+
+
+def test_the_page_tells_protocol_seeds_data_and_precision(made):
+    page = " ".join(demo.page(made).split())
     assert "Seeds: 0, 1." in page
     assert "scikit-learn" in page
     assert f"{made[0].meta['realised_rate']:.4f}" in page
+    assert "schedule cosine, computed in float32." in page
+
+
+def test_the_page_tells_in_what_the_losses_differ(made):
+    page = " ".join(demo.page(made).split())
+    assert (
+        "in the loss and its penalty alone: CE (L1 0, weight decay 0); "
+        "ANL-CE (alpha 5, beta 5, p_min 1e-07, L1 5e-05, weight decay 0)." in page
+    )
 
 
 def test_a_report_of_nothing_is_refused_and_leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match="at least one run"):
-        report.write([], tmp_path / "build" / "demo.html")
+        demo.write([], tmp_path / "build" / "demo.html")
     assert list((tmp_path / "build").iterdir()) == []
-
-
-def test_a_run_without_noise_has_nothing_memorised(made):
-    first, second = made[0].records
-    clean = replace(made[0], records=(first, replace(second, memorised=float("nan"))))
-    assert report.rows([clean])[0][3] == "–"

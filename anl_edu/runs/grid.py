@@ -7,9 +7,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from anl_edu import atomic, runs
+from anl_edu import atomic, data, runs
 from anl_edu.progress_bar import progress_bar
 from anl_edu.runs import RunSpec
 from anl_edu.training import devices
@@ -47,7 +47,7 @@ def grid(
     ValueError, TypeError
         One of the runs could not be made: a wrong name or parameter is told before hours of work.
     """
-    kinds, losses = list(noises), list(names)
+    kinds, losses = list(dict.fromkeys(noises)), list(dict.fromkeys(names))
     specs = [
         RunSpec(dataset, loss, kind, rate, seed, scale, dict(changes))
         for seed in seeds
@@ -91,6 +91,8 @@ def record(
     ValueError
         ``jobs`` or ``time_limit`` out of range, a device that is not here, or a folder that holds
         runs of the same data set and scale on other images or in another precision.
+    FileNotFoundError
+        Human labels are asked for, not here, and could not be fetched.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
@@ -100,30 +102,47 @@ def record(
     folder = Path(folder)
     deadline = None if time_limit is None else time.time() + time_limit
     missing = [spec for spec in specs if not _is_there(spec, folder)]
+    _require_human_labels(missing)
     options = {"device": device, "compile": compile}
     threads = max(1, torch.get_num_threads() // jobs)
-    with progress_bar(total=len(missing), unit="run", desc="recording") as bar:
-        if jobs == 1:
-            for spec in missing:
-                bar.set_postfix_str(spec.stem)
-                bar.update(_record_one(spec, folder, deadline, threads, options))
-        else:
-            with _processes(jobs) as pool:
-                tasks = {
-                    pool.submit(_record_one, spec, folder, deadline, threads, options): spec
-                    for spec in missing
-                }
-                for task in as_completed(tasks):
-                    bar.set_postfix_str(tasks[task].stem)
-                    bar.update(task.result())
-        written = int(bar.n)
+    written = 0
+    with (
+        progress_bar(total=len(missing), unit="run", desc="recording") as bar,
+        closing(_made(missing, folder, jobs, (deadline, threads, options))) as ended,
+    ):
+        for spec, made in ended:
+            written += made
+            bar.set_postfix_str(spec.stem)
+            bar.update(int(made))
     # Another process may have made some meanwhile: what counts is what is in the folder now.
     unfinished = sum(not _is_there(spec, folder) for spec in missing)
     return Outcome(written, len(specs) - written - unfinished, unfinished)
 
 
+def _require_human_labels(specs: Iterable[RunSpec]) -> None:
+    """Fetch the human labels of a grid now: hours into it is late for a missing file."""
+    for dataset, kind in sorted({(spec.dataset, spec.noise) for spec in specs}):
+        if kind.startswith("human-"):
+            data.human_labels(dataset, kind.removeprefix("human-"))
+
+
 def _is_there(spec: RunSpec, folder: Path) -> bool:
     return (folder / spec.file_name).is_file()
+
+
+def _made(
+    specs: Sequence[RunSpec], folder: Path, jobs: int, how: tuple[Any, ...]
+) -> Generator[tuple[RunSpec, bool], None, None]:
+    """Give every run as it ends, with whether it was made here."""
+    if jobs == 1:
+        for spec in specs:
+            yield spec, _record_one(spec, folder, *how)
+        return
+    with _processes(jobs) as pool:
+        with _interrupts_held():  # workers begin here and inherit it: Ctrl-C is for the parent
+            tasks = {pool.submit(_record_one, spec, folder, *how): spec for spec in specs}
+        for task in as_completed(tasks):
+            yield tasks[task], task.result()
 
 
 @contextmanager
@@ -143,8 +162,22 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
             raise
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while the block runs; one that comes meanwhile is heard after it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    devices.keep_memory()  # it does nothing but train
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -167,9 +200,12 @@ def _record_one(
     if deadline is not None and time.time() >= deadline:
         return False
     torch.set_num_threads(threads)
-    with suppress(BlockingIOError), atomic.owning(folder / ".partial" / spec.file_name, "run"):
+    with ExitStack() as held:
+        try:
+            held.enter_context(atomic.owning(folder / ".partial" / spec.file_name, "run"))
+        except BlockingIOError:
+            return False
         return not _is_there(spec, folder) and _make(spec, folder, deadline, options)
-    return False
 
 
 def _make(spec: RunSpec, folder: Path, deadline: float | None, options: dict[str, Any]) -> bool:

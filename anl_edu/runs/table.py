@@ -12,7 +12,8 @@ from anl_edu.runs.store import Run, by_loss
 READING = (
     "last: test accuracy at the last epoch, which is what one would have had. best: the best of\n"
     "any epoch, which takes clean labels to pick. memorised: share of the wrong training labels\n"
-    "that the model repeats at the end. Percent, mean and sample deviation over seeds."
+    "that the model repeats at the end. Percent: mean ± sample deviation over seeds, which one\n"
+    "seed alone does not have (–)."
 )
 
 

@@ -1,0 +1,83 @@
+"""What is typed on the command line, read: KIND:RATE and FIELD=VALUE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+_TEXTS = ("model", "schedule", "precision")
+_OPTIONS = ("dataset", "loss", "scale")  # fields of a recipe that have an option of their own
+
+
+def parse_noise(text: str) -> tuple[str, float]:
+    """Read ``"symmetric:0.6"``; kinds that have no rate of one's choice stand alone.
+
+    Raises
+    ------
+    ValueError
+        An unknown kind, a rate that is forgotten, that is none, or that the kind does not take.
+    """
+    from anl_edu import noise
+
+    name, colon, rate = text.partition(":")
+    rated = noise.kind(name).rated
+    if rated and not rate:
+        raise ValueError(f"{name} noise needs a rate: {name}:0.4, for instance")
+    if not rated:
+        if colon:
+            raise ValueError(f"{name!r} takes no rate: leave ':{rate}' out")
+        return name, 0.0
+    try:
+        return name, float(rate)
+    except ValueError:
+        raise ValueError(f"noise {text!r} is not KIND:RATE, for instance symmetric:0.6") from None
+
+
+def parse_changes(texts: Iterable[str], precision: str | None = None) -> dict[str, Any]:
+    """Read ``["epochs=10", "loss.alpha=1"]`` into changes of a recipe.
+
+    Raises
+    ------
+    ValueError
+        A text that is not FIELD=VALUE, or a value that its field cannot take.
+    """
+    changes: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"change {text!r} is not FIELD=VALUE, for instance epochs=10")
+        if name in _OPTIONS:
+            raise ValueError(f"{text!r}: use --{name} {value}")
+        if name.startswith("loss."):
+            parameters[name.removeprefix("loss.")] = _value(value, text)
+        else:
+            changes[name] = _field(name, value, text)
+    if parameters:
+        changes["loss_parameters"] = parameters
+    if precision is not None:
+        changes["precision"] = precision
+    return changes
+
+
+def _field(name: str, value: str, text: str) -> Any:
+    if name in _TEXTS:
+        return value
+    if name == "augment":
+        return [] if value == "none" else value.split(",")
+    if name in ("loss_parameters", "model_options"):
+        raise ValueError(f"{text!r}: {name} holds many values; the loss's are set by loss.NAME=...")
+    return _value(value, text)
+
+
+def _value(value: str, text: str) -> bool | float | int | None:
+    if value in ("true", "false"):
+        return value == "true"
+    if value == "none":
+        return None
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    raise ValueError(f"{value!r} in {text!r} is not a number, true, false or none")

@@ -1,0 +1,36 @@
+"""What is typed on the command line is read as it is meant."""
+
+import pytest
+
+from anl_edu.arguments import parse_changes, parse_noise
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("symmetric:0.6", ("symmetric", 0.6)),
+        ("none", ("none", 0.0)),
+        ("human-worst", ("human-worst", 0.0)),
+    ],
+)
+def test_noise_is_read_from_text(text, parsed):
+    assert parse_noise(text) == parsed
+
+
+def test_changes_are_read_from_text():
+    changes = parse_changes(["epochs=10", "lr=0.1", "loss.alpha=1", "clip_norm=none"])
+    assert changes == {"epochs": 10, "lr": 0.1, "clip_norm": None, "loss_parameters": {"alpha": 1}}
+    changes = parse_changes(["augment=crop,flip", "nesterov=true", "model=cnn4"], "float16")
+    assert changes == {
+        "augment": ["crop", "flip"],
+        "nesterov": True,
+        "model": "cnn4",
+        "precision": "float16",
+    }
+    assert parse_changes(["augment=none"]) == {"augment": []}
+    with pytest.raises(ValueError, match="'model_options=none': model_options holds many values"):
+        parse_changes(["model_options=none"])
+    with pytest.raises(ValueError, match="'epochs'"):
+        parse_changes(["epochs"])
+    with pytest.raises(ValueError, match="'ten'"):
+        parse_changes(["epochs=ten"])
