@@ -27,6 +27,30 @@ os.environ |= {
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
+# Files and tests that train, wait, or start processes, seconds each: `make check` leaves them out.
+SLOW = {
+    "test_cli.py",
+    "test_explorers.py",
+    "test_fit.py",
+    "test_grid.py",
+    "test_recorded_runs.py",
+    "test_checking_imports_the_exercises_of_its_lesson_alone",
+    "test_losses_import_torch_and_nothing_else",
+    "test_processes_that_wait_own_in_turn",
+    "test_side_by_side_is_as_one_after_the_other",
+    "test_still_writes_a_png",
+    "test_symmetric_losses_keep_the_order_of_the_classifiers_and_ce_does_not",
+    "test_two_processes_write_one_path",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what stands in SLOW, or lies in the browser's room."""
+    for item in items:
+        names = {item.path.name, getattr(item, "originalname", None) or item.name}
+        if names & SLOW or item.path.parent.name == "browser":
+            item.add_marker("slow")
+
 
 @pytest.fixture(params=["cpu", "cuda", "mps"])
 def device(request: pytest.FixtureRequest) -> torch.device:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import torch
+from conftest import SLOW
 
 HERE = Path(__file__).resolve().parent
 
@@ -29,6 +31,14 @@ def test_no_setting_of_the_machine_reaches_a_test() -> None:
         "ANL_EDU_PROGRESS=off",
         "ANL_EDU_STRICT=1",
     ]
+
+
+def test_what_is_called_slow_is_there() -> None:
+    files = list(HERE.rglob("test_*.py"))
+    there = {path.name for path in files}
+    for path in files:
+        there |= set(re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M))
+    assert SLOW - there == set()
 
 
 def test_the_device_fixture_gives_only_devices_that_compute(device: torch.device) -> None:
