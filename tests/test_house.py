@@ -23,6 +23,7 @@ FLOORS = (
     ("teach",),
     ("lessons",),
     ("demo", "doctor"),
+    ("arguments", "console"),
     ("cli",),
     ("__main__",),
 )
