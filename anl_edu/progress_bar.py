@@ -28,7 +28,7 @@ class _Log(tqdm):
 
     def __init__(self, **options: Any) -> None:
         self._due = time.monotonic() + QUIET_SECONDS
-        super().__init__(ascii=True, leave=False, **options)
+        super().__init__(**{"ascii": True, **options, "leave": False})
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Write a line if the last one is long ago; tqdm calls this for every change."""
@@ -36,7 +36,7 @@ class _Log(tqdm):
             self._write_line()
 
     def close(self) -> None:
-        if not self.disable:
+        if not getattr(self, "disable", True):  # also of a bar that could not be made
             self._write_line()
         super().close()
 

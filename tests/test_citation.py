@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import anl_edu
+
 ROOT = Path(__file__).parents[1]
 CFF = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -11,7 +13,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_version_and_authors_are_the_package_s() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert re.findall(r"^version: (.+)$", CFF, re.MULTILINE) == [project["version"]]
+    assert re.findall(r"^version: (.+)$", CFF, re.MULTILINE) == [anl_edu.__version__]
     assert re.findall(r"^  - name: (.+)$", CFF, re.MULTILINE) == [
         author["name"] for author in project["authors"]
     ]

@@ -71,6 +71,8 @@ def test_a_path_that_is_left_is_a_problem(tool: ModuleType) -> None:
 def test_a_figure_that_plotly_showed_itself_is_a_problem(tool: ModuleType) -> None:
     """Plotly packs arrays in base64, with all their digits; `show` writes short numbers."""
     figure = go.Figure(go.Heatmap(z=np.random.default_rng(0).random((3, 4))))
+    if "bdata" not in figure.to_json():
+        pytest.skip("this plotly, older than 6, packs nothing")
     cell = nbformat.v4.new_code_cell("x", id="heat")
     found = []
     for shown in json.loads(figure.to_json()), plain(figure):

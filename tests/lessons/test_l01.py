@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from anl_edu import data, noise
-from anl_edu.data import cifar, cifar_files
+from anl_edu.data.human import label_file
 from anl_edu.lessons.l01_how_labels_go_wrong.explorers import KINDS, transition
 from anl_edu.lessons.l01_how_labels_go_wrong.figures import lead, matrices, matrix, superclass_flips
 from anl_edu.lessons.l01_how_labels_go_wrong.rates import (
@@ -148,11 +148,10 @@ def test_transition_explorer_draws_every_kind_at_its_number_of_classes() -> None
 
 
 def test_published_rates_are_those_of_the_label_file() -> None:
-    path = data.where()["CIFAR-10_human.pt"]
-    if path is None:
+    if data.where()["CIFAR-10_human.pt"] is None:
         pytest.skip("CIFAR-10N's label file is not here")
     # The numbers the lesson shows to a reader who has no label file.
     published = {"aggregate": 0.0901, "random1": 0.1723, "random2": 0.1812, "random3": 0.1764}
     for which, rate in (published | {"worst": 0.4021}).items():
-        noisy, clean = cifar_files.read_human(path, cifar.SETS["cifar10"], which)
+        noisy, clean = label_file("cifar10", which, download=False)
         assert noise.realised(clean, noisy, 10).rate == pytest.approx(rate, abs=1e-4)

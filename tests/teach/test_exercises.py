@@ -581,8 +581,8 @@ def test_a_loss_of_one_s_own_is_told_what_is_wrong_with_it() -> None:
         return torch.zeros(3, dtype=torch.bool).mean()
 
     for name, answer, words in (
-        ("04-own", (worded, 1.0), "it raised NotImplementedError: mean()"),
-        ("03-not-mae", worded, "it raised NotImplementedError: mean()"),
+        ("04-own", (worded, 1.0), "Error: mean()"),  # its type is another in older versions
+        ("03-not-mae", worded, "Error: mean()"),
         ("04-own", (lambda z: 1 - z.softmax(1).numpy(), 1.0), "yours is a NumPy array."),
         ("04-own", (lambda z: 1 - z.softmax(1), "1"), "the maximum A: numbers are needed"),
         ("04-focal", lambda z, g: ce(z, z.argmax(1)) + 0j, "not complex ones."),

@@ -183,3 +183,32 @@ def test_augmentation_draws_move_by_a_copy_that_waits(monkeypatch: pytest.Monkey
     Augment(("crop", "flip", "rotate")).draw(4).to(torch.device("cpu"))
     assert len(asked) == 4
     assert not any(options.get("non_blocking") for options in asked)
+
+
+def test_fit_resumes_and_predicts_on_every_kind_of_device(
+    device: torch.device, tmp_path: Path
+) -> None:
+    d = tiny()
+    r = recipe(epochs=3, augment=("crop", "flip", "rotate"), entropy=0.1)
+    path, loss = tmp_path / "run.pt", r.build_loss()
+
+    def begin(where: torch.device, **options: Any) -> tuple[nn.Module, Any]:
+        model = r.build_model(d, seed=0)
+        return model, training.fit(model, d, loss, r, device=where, track_gradients=True, **options)
+
+    _, epochs = begin(device, checkpoint=path)
+    first = next(epochs)
+    epochs.close()
+    model, epochs = begin(device, checkpoint=path)
+    assert [record.epoch for record in epochs] == [2, 3]
+    assert {p.device.type for p in model.parameters()} == {device.type}
+    logits = training.predict(model, d.x_test, d.mean, d.std)
+    assert (logits.device.type, {p.device.type for p in model.parameters()}) == (
+        "cpu",
+        {device.type},
+    )
+    accuracy = training.evaluate(model, d.x_test, d.y_test, d.mean, d.std)
+    assert accuracy == pytest.approx(training.load_records(path)[-1].test_accuracy)
+    # the draws are made on the CPU: every device sees the same batches
+    _, reference = begin(CPU)
+    assert first.train_loss == pytest.approx(next(reference).train_loss, rel=1e-3)
