@@ -52,7 +52,7 @@ def untrained(monkeypatch):
 # --- help -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", commands(), ids=" ".join)
+@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
 def test_every_command_has_a_help(call, command):
     result = call(*command, "--help")
     assert result.exit_code == 0, result.output
@@ -157,10 +157,11 @@ def test_without_noise_nothing_is_memorised(call):
     assert "nan" not in result.output
 
 
-def test_a_run_that_diverges_says_so_once(call):
+def test_a_run_that_diverges_says_so_once(call, recwarn):
     result = call("train", "--loss", "ce", "--set", "lr=1e30", "--set", "clip_norm=none", *QUICK)
     assert result.exit_code == 0, result.output
     assert result.output.count("diverged") == 1
+    assert [w for w in recwarn if w.category is RuntimeWarning] == []  # one an epoch, else
 
 
 def test_train_resumes_from_its_checkpoint(call, tmp_path):
