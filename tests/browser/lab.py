@@ -46,6 +46,12 @@ EXPLORERS = """mime => window.jupyterapp.shell.currentWidget.content.widgets.fla
     w.model.type === "code" && w.model.sharedModel.getOutputs().some(o => o.data?.[mime])
         ? [i] : [])"""
 
+# What a figure shows. Plotly numbers its definitions anew at each drawing; they are not seen.
+SEEN = """svgs => svgs.map(svg => {
+    const seen = svg.cloneNode(true);
+    seen.querySelectorAll("defs, .hoverlayer").forEach(e => e.remove());
+    return seen.innerHTML.replace(/url\\([^)]*\\)/g, "");
+}).join("")"""
 # What a control is called on the page.
 NAME = "e => e.closest('.widget-inline-hbox')?.querySelector('label')?.innerText ?? e.outerHTML"
 
@@ -176,16 +182,8 @@ def controls(cell: Locator) -> Locator:
 
 def picture(cell: Locator) -> str:
     """Give the drawn lines, points and words of the cell's figure."""
-    # plotly numbers its definitions anew at each drawing; only what is seen counts
-    return str(
-        cell.locator(".jp-OutputArea-output .js-plotly-plot svg.main-svg").evaluate_all(
-            """svgs => svgs.map(svg => {
-                const seen = svg.cloneNode(true);
-                seen.querySelectorAll("defs, .hoverlayer").forEach(e => e.remove());
-                return seen.innerHTML.replace(/url\\([^)]*\\)/g, "");
-            }).join("")"""
-        )
-    )
+    drawn = cell.locator(".jp-OutputArea-output .js-plotly-plot svg.main-svg")
+    return str(drawn.evaluate_all(SEEN))
 
 
 def changes(page: Page, look: Callable[[], str], before: str) -> bool:
