@@ -176,8 +176,17 @@ def per_sample_parameter_norms(
     -------
     Tensor
         (N,).
+
+    Raises
+    ------
+    ValueError
+        The model has no trainable parameter.
     """
     trained = {k: v.detach() for k, v in model.named_parameters() if v.requires_grad}
+    if not trained:
+        raise ValueError(f"{type(model).__name__} has no trainable parameter")
+    if len(images) == 0:
+        return images.new_zeros(0)
     fixed = {k: v.detach() for k, v in model.named_parameters() if not v.requires_grad}
     fixed |= dict(model.named_buffers())
 

@@ -180,3 +180,15 @@ def test_shares():
     assert math.isnan(nothing.wrong)
     with pytest.raises(ValueError, match=r"bool mask of shape \(3,\), got torch\.int64"):
         gradients.shares(norms, torch.tensor([1, 0, 1]))
+
+
+def test_parameter_norms_of_nothing() -> None:
+    model, loss = torch.nn.Linear(3, 2), losses.build("ce")
+    none = gradients.per_sample_parameter_norms(
+        model, loss, torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)
+    )
+    assert none.shape == (0,)
+    with pytest.raises(ValueError, match="Linear has no trainable parameter"):
+        gradients.per_sample_parameter_norms(
+            model.requires_grad_(False), loss, torch.zeros(1, 3), torch.tensor([0])
+        )
