@@ -6,10 +6,12 @@ A module that draws, in `anl_edu.teach` or in a lesson's folder, is found by its
 from __future__ import annotations
 
 import html.parser
+import importlib
 import importlib.util
 import inspect
 import itertools
 import json
+import pkgutil
 import re
 import shutil
 import sys
@@ -23,11 +25,15 @@ import pytest
 
 from anl_edu import lessons, losses
 from anl_edu import teach as figures
-from anl_edu.teach import curves, dashboard_figure, describe, lines, pictures, style
+from anl_edu.teach import curves, describe, lines, style
 from anl_edu.teach import figure as core
 
+SHARED = (
+    importlib.import_module(f"{figures.__name__}.{m.name}")
+    for m in pkgutil.iter_modules(figures.__path__)
+)
 MODULES = [
-    *(curves, dashboard_figure, lines, pictures),
+    *(m for m in SHARED if hasattr(m, "FIGURES")),
     *(m for m in lessons.modules() if not m.__name__.endswith(("explorers", "exercises"))),
 ]
 REGISTERED = [
