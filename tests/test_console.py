@@ -84,8 +84,8 @@ def test_an_interrupt_says_what_is_kept(call, monkeypatch, command, words):
 HEARD = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-print("ready", flush=True)
 from anl_edu.__main__ import main
+print("ready", flush=True)
 main()
 """
 
