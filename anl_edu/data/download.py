@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import requests
 from tqdm import tqdm
 
 from anl_edu import atomic
@@ -28,7 +27,6 @@ TRIES = 5  # per host, counted again whenever bytes have arrived
 CHUNK = 1 << 13  # bytes; what a cut can lose
 
 _NO = ("", "0", "false", "no", "off")
-_NETWORK_ERRORS = (requests.RequestException, OSError)
 
 
 class DownloadError(OSError):
@@ -134,7 +132,7 @@ def _first_that_has_it(urls: Sequence[str], target: Path, sha256: str) -> None:
             if not _intact(part, sha256) and stale:  # the rest of some other file: start afresh
                 _transfer(url, part, target.name)
                 _intact(part, sha256)
-        except _NETWORK_ERRORS as error:
+        except OSError as error:
             answers.append(f"{_host(url)}: {_brief(error)}")
             continue
         if part.exists():
@@ -148,6 +146,8 @@ def _first_that_has_it(urls: Sequence[str], target: Path, sha256: str) -> None:
 
 def _transfer(url: str, part: Path, label: str) -> None:
     """Bring ``part`` to its full length, however often the host hangs up on the way."""
+    import requests  # not before a download: lessons mostly need none
+
     tries = TRIES
     while True:
         before = _size(part)
@@ -155,7 +155,7 @@ def _transfer(url: str, part: Path, label: str) -> None:
             return _continue(url, part, label)
         except (requests.HTTPError, requests.exceptions.ConnectTimeout):
             raise
-        except _NETWORK_ERRORS:
+        except OSError:
             # A host that sends nothing at all is not worth waiting for.
             tries = TRIES if _size(part) > before else tries - 1
             if tries == 0 or _size(part) == 0:
@@ -164,6 +164,8 @@ def _transfer(url: str, part: Path, label: str) -> None:
 
 
 def _continue(url: str, part: Path, label: str) -> None:
+    import requests
+
     have = _size(part)
     headers = {"Accept-Encoding": "identity"}  # the checksum is that of the packed file
     if have:
@@ -227,6 +229,8 @@ def _size(path: Path) -> int:
 
 
 def _brief(error: BaseException) -> str:
+    import requests
+
     if isinstance(error, requests.HTTPError) and not error.response.ok:
         return f"HTTP {error.response.status_code}"
     if isinstance(error, requests.ReadTimeout):

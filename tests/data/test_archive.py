@@ -14,7 +14,7 @@ import torch
 from samples import Evil, cifar10_batches, make_archive
 
 from anl_edu import data
-from anl_edu.data import cifar, cifar_files, download
+from anl_edu.data import cifar, cifar_files
 
 
 def test_archive_is_read_once_and_rewritten(folder, monkeypatch):
@@ -69,7 +69,7 @@ def test_archive_with_another_checksum_is_never_opened(folder, monkeypatch):
     monkeypatch.setattr(tarfile, "open", opened)
     monkeypatch.setattr(pickle, "Unpickler", opened)
     said = r"cifar-10-python\.tar\.gz is there, but its SHA-256 is .*, not 6d958be07457.*"
-    monkeypatch.setattr(download.requests, "get", opened)
+    monkeypatch.setattr("requests.get", opened)
     for offline in ("1", "0"):
         monkeypatch.setenv("ANL_EDU_OFFLINE", offline)
         for allowed in (True, False):
