@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import torch
-from conftest import SLOW
+from slow_tests import SLOW
 
 HERE = Path(__file__).resolve().parent
 
