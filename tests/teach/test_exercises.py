@@ -413,7 +413,8 @@ def test_progress_file(
     assert said(capsys, twice) != fresh
     assert json.loads(file.read_text()) == {"99-ce": "right"}  # once right stays right
     assert said(capsys, ce) == fresh  # what check says does not depend on the file
-    assert sorted(p.name for p in file.parent.iterdir()) == [".progress.lock", "progress.json"]
+    there = {p.name for p in file.parent.iterdir()}  # some versions of filelock remove the lock
+    assert there - {".progress.lock"} == {"progress.json"}
     teach.progress()
     assert "[x] 99-ce **" in capsys.readouterr().out
     file.write_text("{ damaged")
