@@ -135,6 +135,9 @@ def test_readers_that_go_from_both_streams_stop_nothing(tmp_path):
     line = f"anl-edu train {' '.join(QUICK)} --out hp 2>&1 | head -1"
     assert in_a_shell(line, tmp_path).returncode == 0
     assert len(list(tmp_path.glob("hp/*.json"))) == 1
+    closed = f"anl-edu train --seed 1 {' '.join(QUICK)} --out hp >&- 2>&-"
+    assert in_a_shell(closed, tmp_path).returncode == 0
+    assert len(list(tmp_path.glob("hp/*.json"))) == 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
