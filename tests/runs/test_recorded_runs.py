@@ -11,12 +11,13 @@ from anl_edu import data, paths, runs
 
 FOLDER = paths.recorded_runs()
 FILES = sorted(FOLDER.glob("*.json"))
-# Between machines, sums are rounded in another order and training drifts apart. Over the first
-# epochs test accuracy stays within this many points (1.0 = 100 %) of what was recorded, and the
-# first epoch's loss, before much can drift, within this part of itself: in bfloat16 CE on
-# CIFAR-10 is off by sixty times as much.
-BAND = {"digits": 0.03, "cifar10": 0.05}
-FIRST_LOSS = 2e-4
+# Between machines and versions of torch, sums are rounded in another order and training drifts
+# apart: through the digits' linear layers slowly, through ReLU and max-pooling after convolutions,
+# where a rounding decides which pixel passes, within the first epoch. So the digits show that a
+# run is the same run (another seed or bfloat16 is off by far more), the CIFAR images that it goes
+# the same way. Accuracies in shares, the first epoch's loss as a part of itself.
+BAND = {"digits": 0.03, "cifar10": 0.10}
+FIRST_LOSS = {"digits": 2e-4, "cifar10": 0.02}
 EPOCHS = {"digits": 8, "cifar10": 2}
 
 
@@ -48,7 +49,7 @@ def test_a_slice_made_again_lands_in_the_band(dataset: str) -> None:
     if images.fingerprint != run.meta["images"]:
         pytest.skip(f"recorded on {run.meta['data']!r}, here are other images: {images.source!r}")
     again = list(itertools.islice(runs.start(run.spec, images, device="cpu"), EPOCHS[dataset]))
-    assert again[0].train_loss == pytest.approx(run.records[0].train_loss, rel=FIRST_LOSS)
+    assert again[0].train_loss == pytest.approx(run.records[0].train_loss, rel=FIRST_LOSS[dataset])
     for then, now in zip(run.records, again, strict=False):
         assert now.test_accuracy == pytest.approx(then.test_accuracy, abs=BAND[dataset])
         assert now.memorised == pytest.approx(then.memorised, abs=BAND[dataset])
