@@ -112,6 +112,7 @@ def execute(book: nbformat.NotebookNode, folder: Path, data: Path | None) -> Non
             "OMP_NUM_THREADS": "1",  # sums in one order, on any machine
             "PLOTLY_RENDERER": "plotly_mimetype",
             "PYTHONHASHSEED": "0",
+            "TQDM_DISABLE": "1",  # no progress bars in saved outputs
         }
         client = NotebookClient(
             book,
