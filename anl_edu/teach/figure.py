@@ -133,7 +133,11 @@ def _plain(value: Any) -> Any:
 
 
 def animate(
-    fn: Callable[..., go.Figure], states: Sequence[Any] | Mapping[str, Any], label: str
+    fn: Callable[..., go.Figure],
+    states: Sequence[Any] | Mapping[str, Any],
+    label: str,
+    *,
+    start: int = 0,
 ) -> go.Figure:
     """Draw `fn` once per state and join the figures by a slider that needs no kernel.
 
@@ -146,6 +150,8 @@ def animate(
         The states; a mapping gives each its name on the slider, otherwise it is ``str(state)``.
     label
         What the slider changes, for example ``"epoch "``; set before the state's name.
+    start
+        Place of the state that is shown first, and alone where nothing moves.
 
     Axes that have no range of their own are given one that holds every state, so that the eye
     compares against a frame that stands still.
@@ -158,7 +164,7 @@ def animate(
     if len(set(counts)) > 1:
         raise ValueError(f"every state must draw the same number of traces, not {counts}")
 
-    joined = go.Figure(figures[0])
+    joined = go.Figure(figures[start])
     _hold_axes(joined, figures)
     # In every frame too: plotly.js drops the height of a responsive figure whose frame has none,
     # and JupyterLab then shows nothing.
@@ -185,7 +191,7 @@ def animate(
     joined.update_layout(
         sliders=[
             {
-                "active": 0,
+                "active": start % len(named),
                 "steps": steps,
                 "currentvalue": {"prefix": label, "font": {"size": 15}},
                 "pad": {"t": 45},
