@@ -64,6 +64,18 @@ class Follow:
         """Follow the first `count` wrongly labelled images."""
         return cls(data, data.wrong.nonzero()[:count, 0])
 
+    @classmethod
+    def of_logits(
+        cls,
+        data: ImageData,
+        index: Sequence[int] | Tensor,
+        logits: Mapping[str, Sequence[Tensor]],
+    ) -> Follow:
+        """Follow images through runs whose logits (N, K) were kept, before training first."""
+        follow = cls(data, index)
+        follow._said = {n: [z[follow.index].softmax(1) for z in zs] for n, zs in logits.items()}
+        return follow
+
     def look(self, name: str, live: Any) -> None:
         """Note what the model of a live run says now; called once an epoch."""
         self._said.setdefault(name, []).append(live.predict(self.pixels).softmax(1))
