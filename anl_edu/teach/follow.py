@@ -172,8 +172,8 @@ def _wall(follow: Follow, epoch: int) -> go.Figure:
                 )
             ]
             fig.add_scatter(
-                x=x[here] + W / 2,
-                y=y[here] + H / 2,
+                x=np.append(x[here] + W / 2, np.nan),  # a trace without points has no legend
+                y=np.append(y[here] + H / 2, np.nan),
                 mode="markers",
                 marker={
                     "symbol": symbol,
@@ -192,8 +192,9 @@ def _wall(follow: Follow, epoch: int) -> go.Figure:
     fig.update_xaxes(visible=False, range=[-2, _COLUMNS * (W + _GAP) + 1])
     fig.update_yaxes(visible=False, range=[rows * (H + _GAP) + 1, -2])
     return fig.update_layout(
-        height=150 + 52 * rows,
-        margin={"t": 105, "l": 10, "r": 10, "b": 40},
+        title={"y": 1 - 30 / (230 + 52 * rows), "yanchor": "top"},  # the slider takes 90
+        height=140 + 52 * rows,
+        margin={"t": 90, "l": 10, "r": 10, "b": 40},
         legend={"orientation": "h", "x": 0, "y": -0.02},
     )
 
@@ -250,7 +251,10 @@ def label_curves(follow: Follow, *, title: str = "One image, one label") -> go.F
     fig.update_yaxes(range=[-0.03, 1.03])
     fig.update_yaxes(title_text="p<sub>y</sub>, probability of the label given", col=1)
     return fig.update_layout(
-        height=470, margin={"t": 155, "b": 100}, legend={"orientation": "h", "x": 0, "y": -0.28}
+        title={"y": 1 - 30 / 470, "yanchor": "top"},
+        height=470,
+        margin={"t": 155, "b": 100},
+        legend={"orientation": "h", "x": 0, "y": -0.28},
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from anl_edu import runs
 from anl_edu.lessons.l00_start_here.explorers import mix, watch
 from anl_edu.lessons.l00_start_here.figures import label_mix, race
+from anl_edu.lessons.l00_start_here.recipe_table import differing, recipe_table
 from anl_edu.runs import RunSpec
 from anl_edu.training import EpochRecord
 
@@ -60,3 +61,23 @@ def test_readout_tells_on_which_side_of_the_tie_one_is() -> None:
     for rate, word in ((0.85, "most"), (0.9, "tie"), (0.95, "least")):
         explorer.set(rate=rate, K=10)
         assert word in explorer._line.value
+
+
+def test_whoever_looks_sees_each_epoch_and_changes_nothing() -> None:
+    spec = RunSpec("digits", "ce", changes={"epochs": 2})
+    seen: list[tuple[str, int]] = []
+    records = watch(
+        {"ce": runs.start(spec)},
+        lambda so_far: race(so_far, 2),
+        look=[lambda name, live: seen.append((name, len(live.records)))],
+    )
+    assert seen == [("ce", 0), ("ce", 1), ("ce", 2)]
+    assert results(records["ce"]) == results(list(runs.start(spec)))
+
+
+def test_the_recipes_are_told_with_what_differs() -> None:
+    specs = {loss: RunSpec("digits", loss) for loss in ("ce", "anl-ce")}
+    assert differing(specs) == ["weight of the L1 penalty", "parameters of the loss"]
+    table = recipe_table(specs).data
+    assert "| **parameters of the loss** | **none** | **alpha = 5, beta = 5** |" in table
+    assert "| learning rate | 0.05 | 0.05 |" in table
