@@ -11,8 +11,8 @@ import pytest
 from anl_edu import runs
 from anl_edu.lessons.l00_start_here.explorers import mix, watch
 from anl_edu.lessons.l00_start_here.figures import label_mix, race
-from anl_edu.lessons.l00_start_here.recipe_table import differing, recipe_table
 from anl_edu.runs import RunSpec
+from anl_edu.teach.recipe_table import differing, recipe_table
 from anl_edu.training import EpochRecord
 
 

@@ -184,6 +184,36 @@ def dip_figure(watched: Mapping[str, Watched]) -> go.Figure:
     )
 
 
+def curves_figure(dataset: str, names: Sequence[str]) -> go.Figure:
+    """Draw test accuracy by epoch for some of `ROWS`: the mean over seeds thick, seeds thin."""
+    fig = new_figure(
+        "Recorded: accuracy of the parts of ANL-CE",
+        "epoch",
+        "right on clean test images (%)",
+        question="Each line with a negative half falls once. When, and does it get up again?",
+        alt="Test accuracy by epoch, a line for each part of ANL-CE",
+    )
+    for place, (name, group) in enumerate(recorded(dataset).items()):
+        if name not in names:
+            continue
+        style = nth_style(place)
+        each = 100 * np.array([[r.test_accuracy for r in run.records] for run in group])
+        epochs = np.arange(1, each.shape[1] + 1)
+        for seed in each:
+            fig.add_scatter(
+                x=epochs,
+                y=seed,
+                mode="lines",
+                line={"color": style.color, "width": 0.6},
+                opacity=0.5,
+                showlegend=False,
+                hoverinfo="skip",
+            )
+        add_line(fig, epochs, each.mean(0), name, style)
+    fig.update_yaxes(range=[0, 100])
+    return fig.update_layout(legend={"orientation": "h", "x": 0, "y": -0.22}, height=460)
+
+
 def dip_rows(watched: Mapping[str, Watched]) -> Sequence[tuple[str, str, str]]:
     """Say of each variant when it dips, how deep, and when it reaches the clamp."""
     rows = []
@@ -197,4 +227,7 @@ def _example() -> dict[str, Watched]:
     return {"one": Watched(np.array([0.5, 0.9, 0.6, 0.9]), np.array([0.0, 0.0, 0.4, 0.6]))}
 
 
-FIGURES = {"dip": lambda: dip_figure(_example())}
+FIGURES = {
+    "dip": lambda: dip_figure(_example()),
+    "curves": lambda: curves_figure("digits", ("5 NNCE", "NCE + NNCE")),
+}
