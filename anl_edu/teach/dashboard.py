@@ -155,7 +155,7 @@ class Dashboard(widgets.VBox):
         super().__init__([heading, row, self._line, *middle, self._list, self._words])
         self.add_class("anl-explorer")
         self._view_count = 0  # not None: pages that show the board are counted
-        self._handle: Any = None  # of its output in the notebook
+        self._handle: Any = None  # of its output in the notebook, until it shows a race
         for control in self.controls.values():
             control.observe(self._moved, names="value")
 
@@ -206,6 +206,8 @@ class Dashboard(widgets.VBox):
 
     def race(self, *settings: Mapping[str, Any]) -> dict[str, list[EpochRecord]]:
         """Train one run after the other, and wait for them; a race of just these runs is kept.
+
+        The first race is also what a saved notebook shows in the place of the board.
 
         Parameters
         ----------
@@ -378,9 +380,10 @@ class Dashboard(widgets.VBox):
             self._words.value = details(figure, said)
 
     def _show_still(self) -> None:
-        """Put the figure of now into the notebook, unless a page shows the live board there."""
+        """Put the first race into the notebook, unless a page shows the live board there."""
         if self._handle is not None and not self._view_count:
             self._handle.update(self._bundle(), raw=True)
+            self._handle = None
 
     def _next(self) -> Racer:
         """Return the run that would start now, before its first epoch."""
