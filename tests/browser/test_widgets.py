@@ -148,3 +148,25 @@ def test_another_loss_is_chosen_by_keyboard_and_two_runs_race(
     expect(cell.locator(".legend")).to_contain_text("CE, symmetric 0.6: wrong labels")
     expect(cell.get_by_role("alert")).to_have_count(0)
     cell.screenshot(path=screenshots / "dashboard-race.png")
+
+
+def test_a_race_run_by_a_cell_is_seen_and_leaves_the_board_alive(
+    page: Page, address: str, folder: Path
+) -> None:
+    # the kernel is busy until the race has ended, and then puts its figure in the board's place
+    again = 'display(board)\nraced = board.race({"loss": "ce"}, {"loss": "anl-ce"})'
+    source = SANDBOX.strip().removesuffix("board") + again
+    cell = shown(page, address, folder, "raced", f"from IPython.display import display\n{source}")
+    status = cell.get_by_role("status")
+    expect(status).to_have_count(1)
+    expect(status).to_contain_text("ANL-CE (5, 5), symmetric 0.6, live on", timeout=60_000)
+    expect(status).to_contain_text("finished")
+    expect(cell.locator(".js-plotly-plot")).to_have_count(1)
+    before = lab.picture(cell)
+    button = cell.get_by_role("button", name="Start", exact=True)
+    expect(button).to_be_enabled(timeout=60_000)
+    button.focus()
+    page.keyboard.press("Space")
+    assert lab.changes(page, lambda: lab.picture(cell), before)
+    expect(status).to_contain_text("finished", timeout=60_000)
+    expect(cell.get_by_role("alert")).to_have_count(0)
