@@ -21,6 +21,8 @@ def progress_bar(**options: Any) -> tqdm:
     if sys.stderr.isatty() or _in_a_notebook():
         from tqdm.auto import tqdm as lively
 
+        if os.environ.get("TQDM_DISABLE", "").lower() not in ("", "0", "false"):
+            options["disable"] = True  # a notebook's bar does not look by itself
         return lively(**options)
     return _Log(**options)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from anl_edu.teach.explorer import Explorer, choice, log_slider, slider, toggle
     from anl_edu.teach.figure import animate, mime_bundle, new_figure, show, still
     from anl_edu.teach.guess import guess
+    from anl_edu.teach.sandbox import sandbox
     from anl_edu.teach.source import show_source
     from anl_edu.teach.style import label_of, style_of
 
@@ -28,6 +29,7 @@ _HOMES = {
     "explorer": ("Explorer", "choice", "log_slider", "slider", "toggle"),
     "figure": ("animate", "mime_bundle", "new_figure", "show", "still"),
     "guess": ("guess",),
+    "sandbox": ("sandbox",),
     "source": ("show_source",),
     "style": ("label_of", "style_of"),
 }
@@ -50,6 +52,7 @@ __all__ = [
     "mime_bundle",
     "new_figure",
     "progress",
+    "sandbox",
     "show",
     "show_source",
     "slider",
