@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from anl_edu.data import ImageData
+from anl_edu.progress_bar import progress_bar
 from anl_edu.teach.describe import words
 from anl_edu.teach.figure import animate, new_figure
 from anl_edu.teach.lines import add_line
@@ -70,10 +71,13 @@ class Follow:
 
     def train(self, lives: Mapping[str, Any]) -> Follow:
         """Train live runs to their end, noting as they go."""
-        for name, live in lives.items():
-            self.look(name, live)
-            for _ in live:
+        left = sum(live.spec.recipe.epochs - len(live.records) for live in lives.values())
+        with progress_bar(total=left, unit="epoch", desc="training", leave=False) as bar:
+            for name, live in lives.items():
                 self.look(name, live)
+                for _ in live:
+                    self.look(name, live)
+                    bar.update()
         return self
 
     @property
@@ -160,8 +164,8 @@ def _wall(follow: Follow, epoch: int) -> go.Figure:
                 )
             ]
             fig.add_scatter(
-                x=x[here] + W / 2,
-                y=y[here] + H / 2,
+                x=np.append(x[here] + W / 2, np.nan),  # a trace without points has no legend
+                y=np.append(y[here] + H / 2, np.nan),
                 mode="markers",
                 marker={
                     "symbol": symbol,
@@ -180,8 +184,9 @@ def _wall(follow: Follow, epoch: int) -> go.Figure:
     fig.update_xaxes(visible=False, range=[-2, _COLUMNS * (W + _GAP) + 1])
     fig.update_yaxes(visible=False, range=[rows * (H + _GAP) + 1, -2])
     return fig.update_layout(
-        height=150 + 52 * rows,
-        margin={"t": 105, "l": 10, "r": 10, "b": 40},
+        title={"y": 1 - 30 / (230 + 52 * rows), "yanchor": "top"},  # the slider takes 90
+        height=140 + 52 * rows,
+        margin={"t": 90, "l": 10, "r": 10, "b": 40},
         legend={"orientation": "h", "x": 0, "y": -0.02},
     )
 
@@ -238,7 +243,10 @@ def label_curves(follow: Follow, *, title: str = "One image, one label") -> go.F
     fig.update_yaxes(range=[-0.03, 1.03])
     fig.update_yaxes(title_text="p<sub>y</sub>, probability of the label given", col=1)
     return fig.update_layout(
-        height=470, margin={"t": 155, "b": 100}, legend={"orientation": "h", "x": 0, "y": -0.28}
+        title={"y": 1 - 30 / 470, "yanchor": "top"},
+        height=470,
+        margin={"t": 155, "b": 100},
+        legend={"orientation": "h", "x": 0, "y": -0.28},
     )
 
 

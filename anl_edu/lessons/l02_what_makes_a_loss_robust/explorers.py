@@ -19,8 +19,8 @@ KINDS = {"symmetric": "symmetric", "pair flip": "pair"}
 def classifiers(count: int = 80, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return what `count` simple classifiers, good and bad, say of the digits test images.
 
-    Each compares an image with the ten class means, blurred by random numbers; some are timid,
-    some overconfident.
+    Each compares an image with the ten class means, to which random numbers have been added, more
+    from classifier to classifier; some are timid, some overconfident.
 
     Returns
     -------
@@ -34,8 +34,8 @@ def classifiers(count: int = 80, seed: int = 0) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     logits = []
     for c in range(count):
-        blurred = means + 0.4 * c / count * torch.randn(10, 64, generator=generator).double()
-        scores = x_test @ blurred.T - blurred.square().sum(1) / 2  # nearest mean scores highest
+        off = means + 0.4 * c / count * torch.randn(10, 64, generator=generator).double()
+        scores = x_test @ off.T - off.square().sum(1) / 2  # nearest mean scores highest
         sharpness = 10 ** torch.rand(1, generator=generator).item()  # 1 to 10
         logits.append(sharpness * scores)
     return torch.stack(logits), digits.y_test
@@ -81,7 +81,7 @@ def noisy_risk(loss: str = "ce", rate: float = 0.0) -> Explorer:
         return figures.noisy_risk_map(loss, kind, rate, share)
 
     def readout(loss: str, kind: str, rate: float, share: float) -> str:
-        truth = f"class 1 with probability {share:.2f}, else class 2" if share < 1 else "class 1"
+        truth = f"class 0 with probability {share:.2f}, else class 1" if share < 1 else "class 0"
         return f"Truth of this image: {truth}."
 
     return Explorer(
@@ -90,7 +90,7 @@ def noisy_risk(loss: str = "ce", rate: float = 0.0) -> Explorer:
             "loss": choice("loss", _options(), loss),
             "kind": choice("noise", KINDS, "symmetric"),
             "rate": slider("noise rate η", 0.0, 0.9, 0.05, rate),
-            "share": slider("truly class 1, share", 0.5, 1.0, 0.05, 1.0),
+            "share": slider("truly class 0, share", 0.5, 1.0, 0.05, 1.0),
         },
         title="Which prediction does the noisy loss like best?",
         readout=readout,
