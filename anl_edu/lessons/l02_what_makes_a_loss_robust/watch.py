@@ -23,7 +23,7 @@ def train_noting_recall(lives: Sequence[Live]) -> np.ndarray:
     """Train fresh live runs of equal length to their end and return `recall`, (S, epochs, K)."""
     epochs = lives[0].spec.recipe.epochs
     with progress_bar(total=epochs * len(lives), unit="epoch", leave=False) as bar:
-        rows = []
+        rows: list[list[np.ndarray]] = []
         for live in lives:
             rows.append([])
             for _ in live:
