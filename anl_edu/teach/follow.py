@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from anl_edu.data import ImageData
+from anl_edu.progress_bar import progress_bar
 from anl_edu.teach.describe import words
 from anl_edu.teach.figure import animate, new_figure
 from anl_edu.teach.lines import add_line
@@ -82,10 +83,13 @@ class Follow:
 
     def train(self, lives: Mapping[str, Any]) -> Follow:
         """Train live runs to their end, noting as they go."""
-        for name, live in lives.items():
-            self.look(name, live)
-            for _ in live:
+        left = sum(live.spec.recipe.epochs - len(live.records) for live in lives.values())
+        with progress_bar(total=left, unit="epoch", desc="training", leave=False) as bar:
+            for name, live in lives.items():
                 self.look(name, live)
+                for _ in live:
+                    self.look(name, live)
+                    bar.update()
         return self
 
     @property
