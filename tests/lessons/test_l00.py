@@ -12,7 +12,6 @@ from anl_edu import runs
 from anl_edu.lessons.l00_start_here.explorers import mix, watch
 from anl_edu.lessons.l00_start_here.figures import label_mix, race
 from anl_edu.runs import RunSpec
-from anl_edu.teach.recipe_table import differing, recipe_table
 from anl_edu.training import EpochRecord
 
 
@@ -73,11 +72,3 @@ def test_whoever_looks_sees_each_epoch_and_changes_nothing() -> None:
     )
     assert seen == [("ce", 0), ("ce", 1), ("ce", 2)]
     assert results(records["ce"]) == results(list(runs.start(spec)))
-
-
-def test_the_recipes_are_told_with_what_differs() -> None:
-    specs = {loss: RunSpec("digits", loss) for loss in ("ce", "anl-ce")}
-    assert differing(specs) == ["weight of the L1 penalty", "parameters of the loss"]
-    table = recipe_table(specs).data
-    assert "| **parameters of the loss** | **none** | **alpha = 5, beta = 5** |" in table
-    assert "| learning rate | 0.05 | 0.05 |" in table

@@ -96,15 +96,6 @@ def test_one_paper_is_one_paper() -> None:
         tables.one_paper("nobody", ["ce"], [("symmetric", 0.4)])
 
 
-def test_recipes_side_by_side_mark_what_differs() -> None:
-    specs = {name: runs.RunSpec("cifar10", name.lower()) for name in ("CE", "ANL-CE")}
-    shown = tables.recipe_table(specs).data.splitlines()
-    lines = {line.split("|")[1].strip(): line for line in shown}
-    assert "**5e-05**" in lines["L1 penalty δ"]
-    assert "**0.0001**" in lines["weight decay (L2)"]
-    assert "**" not in lines["learning rate"]
-
-
 def test_losses_are_ranked_by_the_mean_over_seeds() -> None:
     def run(*values: float) -> SimpleNamespace:
         return SimpleNamespace(records=[SimpleNamespace(test_accuracy=v) for v in values])

@@ -1,4 +1,4 @@
-"""Tables of lesson 06: recipes, replayed runs, one paper's numbers, settings tried live."""
+"""Tables of lesson 06: replayed runs, one paper's numbers, settings tried live."""
 
 from __future__ import annotations
 
@@ -14,32 +14,10 @@ from torch import nn
 from anl_edu import losses, recipes, runs
 from anl_edu.lessons.l06_training_anl_on_cifar.figures import SMALL, flat
 from anl_edu.lessons.l06_training_anl_on_cifar.held_out import Watched
-from anl_edu.runs import Run, RunSpec
+from anl_edu.runs import Run
 from anl_edu.runs.table import mean_and_spread
 
 JAL = "Joint Asymmetric Loss"
-_FIELDS = {
-    "network": lambda r: " ".join([r.model, *map(str, r.model_options.get("widths", ()))]),
-    "optimiser": lambda r: f"SGD, momentum {r.momentum:g}",
-    "learning rate": lambda r: f"{r.lr:g}, {r.schedule} to 0",
-    "epochs, batch": lambda r: f"{r.epochs}, {r.batch_size}",
-    "training images": lambda r: f"{r.train_images:,}" if r.train_images else "all",
-    "augmentation": lambda r: " and ".join(r.augment) or "none",
-    "parameters of the loss": lambda r: _parameters(r.loss_parameters),
-    "L1 penalty δ": lambda r: f"{r.l1:g}" if r.l1 else "none",
-    "weight decay (L2)": lambda r: f"{r.weight_decay:g}" if r.weight_decay else "none",
-    "gradient clipped at c": lambda r: f"{r.clip_norm:g}" if r.clip_norm else "never",
-}
-
-
-def recipe_table(specs: Mapping[str, RunSpec]) -> Markdown:
-    """Table recipes side by side, a column a run; what differs is set in bold."""
-    rows = []
-    for name, read in _FIELDS.items():
-        values = [read(spec.recipe) for spec in specs.values()]
-        differ = len(set(values)) > 1
-        rows.append([name, *(f"**{v}**" if differ else v for v in values)])
-    return Markdown(_github(rows, ["recipe", *specs]))
 
 
 def replayed_table(words: str, by_loss: Mapping[str, Sequence[Run]]) -> Markdown:
@@ -126,11 +104,6 @@ def in_order(by_loss: Mapping[str, Sequence[Run]], epoch: int = 0) -> str:
     found = {loss: mean_at(some, "test_accuracy", epoch) for loss, some in by_loss.items()}
     ranked = sorted(found.items(), key=lambda pair: -pair[1])
     return ", ".join(f"{losses.label(loss)} {100 * value:.1f} %" for loss, value in ranked)
-
-
-def _parameters(parameters: Mapping[str, float]) -> str:
-    greek = {"alpha": "α", "beta": "β", "gamma": "γ"}
-    return ", ".join(f"{greek.get(k, k)} = {v:g}" for k, v in parameters.items()) or "none"
 
 
 def _github(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> str:
