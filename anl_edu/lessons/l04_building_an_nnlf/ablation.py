@@ -228,6 +228,6 @@ def _example() -> dict[str, Watched]:
 
 
 FIGURES = {
-    "dip": lambda: dip_figure(_example()),
-    "curves": lambda: curves_figure("digits", ("5 NNCE", "NCE + NNCE")),
+    "dip_figure": lambda: dip_figure(_example()),
+    "curves_figure": lambda: curves_figure("digits", ("5 NNCE", "NCE + NNCE")),
 }
