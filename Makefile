@@ -6,9 +6,10 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Tests and notebooks run side by side, one a core: more threads in each would only get in the way.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-# No network, no progress file, no GPU, and an error in a widget's callback is an error.
-strict := ANL_EDU_OFFLINE=1 ANL_EDU_PROGRESS=off ANL_EDU_STRICT=1 ANL_EDU_DEVICE=cpu
+# No network, no progress file, no GPU, no bars in outputs; an error in a widget's callback is one.
+strict := ANL_EDU_OFFLINE=1 ANL_EDU_PROGRESS=off ANL_EDU_STRICT=1 ANL_EDU_DEVICE=cpu TQDM_DISABLE=1
 side_by_side := -n logical --maxprocesses 4 --dist loadfile
+nbval := --nbval-lax --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval.cfg
 lessons := $(wildcard notebooks/*.ipynb notebooks/labs/*.ipynb)
 
 $(VENV)/.ready-%: pyproject.toml tools/setup.sh
@@ -34,7 +35,7 @@ test: $(VENV)/.ready-test ## lint, types, package, every notebook, lessons in a 
 	@failed=; \
 	$(MAKE) --no-print-directory lint || failed="$$failed lint"; \
 	$(one_thread) $(strict) pytest $(side_by_side) \
-	    --nbval-lax --nbval-current-env --nbval-cell-timeout 300 tests $(lessons) $(ARGS) \
+	    $(nbval) tests $(lessons) $(ARGS) \
 	    || failed="$$failed pytest"; \
 	if [ -n "$$failed" ]; then echo "make test failed in:$$failed" >&2; exit 1; fi
 

@@ -78,8 +78,13 @@ def nodes(path: Path) -> Iterator[ast.AST]:
 
 def checked(path: Path) -> list[str]:
     """The exercise named by each call of `check` in a notebook."""
+    return [name for cell in code(path) for name in checked_in(cell)]
+
+
+def checked_in(cell: Cell) -> list[str]:
+    """The exercise named by each call of `check` in a cell."""
     names = []
-    for node in nodes(path):
+    for node in ast.walk(tree(cell)):
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "check":
             assert isinstance(node.args[0], ast.Constant), ast.unparse(node)
             names.append(node.args[0].value)
@@ -173,7 +178,9 @@ def test_claims_are_held_by_nbval(path: Path) -> None:
     for cell in held:
         assert cell["outputs"], cell["id"]
         for output in cell["outputs"]:
-            assert set(output.get("data", {})) <= {"text/plain"}, cell["id"]
+            data = output.get("data", {})
+            assert set(data) <= {"text/plain", "text/html"}, cell["id"]
+            assert "text/html" not in data or "claims(" in source(cell), cell["id"]
     tags = {tag for cell in code(path) for tag in cell["metadata"].get("tags", [])}
     assert tags.isdisjoint({"nbval-skip", "raises-exception", "nbval-raises-exception"})
 
@@ -251,3 +258,34 @@ def test_exercises_are_registered_and_asked(path: Path) -> None:
     asked = set(checked(path))
     assert len(asked) >= 2
     assert asked == known
+
+
+@lesson
+def test_each_exercise_has_its_solution_folded_below(path: Path) -> None:
+    """`make notebooks` writes them from the exercises."""
+    solution = tool("notebooks")["solution"]
+    cells = {cell["id"]: source(cell) for cell in book(path)["cells"]}
+    assert [cells.get(f"solution-{name}") for name in checked(path)] == [
+        solution(name) for name in checked(path)
+    ]
+    for cell in code(path):
+        for name in checked_in(cell):
+            for line in (f'# hint("{name}")', f'# solution("{name}")'):
+                assert line in source(cell), (cell["id"], line)
+
+
+@lesson
+def test_each_guess_is_compared_and_hides_what_comes_out(path: Path) -> None:
+    asked, folded = None, 0
+    for cell in code(path):
+        guess = re.search(r"(?m)^(\w+) = guess\(", source(cell))
+        if asked is not None:
+            assert cell["metadata"].get("jupyter", {}).get("outputs_hidden"), cell["id"]
+            folded += 1
+        if asked is not None and f"{asked}.compare(" in source(cell):
+            asked = None
+        if guess:
+            assert asked is None, f"{asked} is not compared before {guess[1]} is asked"
+            asked = guess[1]
+    assert asked is None
+    assert folded > 0

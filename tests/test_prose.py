@@ -6,13 +6,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
-from anl_edu import losses, noise
+from anl_edu import losses, noise, runs
+from anl_edu.lessons.l04_building_an_nnlf import ablation
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "data/README.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "data/README.md", "docs/when-not-anl.md")
 
 
 def text(page: str) -> str:
@@ -81,3 +83,18 @@ def test_every_loss_has_its_row_with_its_parameters() -> None:
 def test_every_kind_of_noise_is_named() -> None:
     sentence = text("README.md").split("Label noise (`noise.KINDS`): ")[1].split("\n\n")[0]
     assert re.findall(r"`([^`]+)`", sentence) == list(noise.KINDS)
+
+
+def test_when_not_to_use_anl_shows_the_recorded_runs_as_they_are() -> None:
+    page = text("docs/when-not-anl.md")
+    six = ("ce", "gce", "mae", "nce+rce", "anl-ce", "anl-fl")
+    for noise_kind, rate in (("asymmetric", 0.4), ("none", 0.0)):
+        where = {"dataset": "cifar10", "scale": "desk", "noise": noise_kind, "rate": rate}
+        found = runs.find(loss=six, changes=({},), **where)
+        assert runs.table(found) in page
+    at_5 = {
+        loss: round(100 * fmean(run.records[4].test_accuracy for run in group))
+        for loss, group in runs.by_loss(found).items()
+    }
+    assert f"CE is at {at_5['ce']} % and ANL-CE at {at_5['anl-ce']} %" in page
+    assert ablation.table("digits") in page

@@ -135,3 +135,25 @@ def test_an_explorer_keeps_its_figure_and_its_still(
     cell.outputs[0].data[FIGURE]["data"][0]["y"] = [2, 1]
     tool.normalise(book(cell), tool.stills_of(book(cell)))
     assert len(drawn) == 2
+
+
+def test_an_exercise_gets_its_solution_once(tool: ModuleType) -> None:
+    cell = nbformat.v4.new_code_cell('answer = ...\ncheck("00-ratio", answer)', id="ex")
+    made = book(cell, nbformat.v4.new_markdown_cell("after", id="after"))
+    for _ in range(2):  # the second time it takes the place of the first
+        tool.add_solutions(made)
+        assert [c.id for c in made.cells] == ["ex", "solution-00-ratio", "after"]
+    text = made.cells[1].source
+    assert text.startswith("<details><summary>Solution of 00-ratio</summary>\n\n```python\n")
+    assert "0.4 / (0.6 / 9)" in text
+    tool.normalise(made, {})
+    assert made.cells[1].id == "solution-00-ratio"
+
+
+def test_outputs_are_folded_from_the_guess_to_the_comparison(tool: ModuleType) -> None:
+    code = nbformat.v4.new_code_cell
+    sources = ("1", 'race = guess("00-race", "CE")', "2", "race.compare(3)", "4")
+    made = book(*map(code, sources))
+    tool.normalise(made, {})
+    folded = [c.metadata.get("jupyter", {}).get("outputs_hidden", False) for c in made.cells]
+    assert folded == [False, False, True, True, False]

@@ -4,9 +4,10 @@
 
 Each notebook runs from top to bottom in its own folder, offline, on the embedded data (`--data`
 lends it real images). Its outputs then lose whatever differs from one machine or run to the next,
-and each figure gets a still picture for readers whose viewer draws no plotly. A second run changes
-nothing. `--check` writes nothing and fails where a notebook would change. Notebooks under labs/
-are left for the student to run, so their outputs are removed.
+and each figure gets a still picture for readers whose viewer draws no plotly. Under each exercise
+comes its solution, folded; under each guess the saved outputs are folded up to the cell that
+compares. A second run changes nothing. `--check` writes nothing and fails where a notebook would
+change. Notebooks under labs/ are left for the student to run, so their outputs are removed.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from anl_edu import atomic
+from anl_edu.teach.exercise import find
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE = "application/vnd.plotly.v1+json"
@@ -40,6 +42,9 @@ MAX_BYTES = 2_000_000
 CELL_SECONDS = 600
 LANGUAGE = {"name": "python"}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+SOLUTION = "solution-"  # begins the id of a cell that this file writes
+CHECKED = re.compile(r'(?m)^check\("([\w-]+)"')
+GUESSED = re.compile(r"(?m)^(\w+) = guess\(")
 # Ids that JupyterLab and nbformat draw at random; any other was given by an author and stays.
 RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}")
 REPLACED = [
@@ -84,6 +89,7 @@ def main() -> int:
 def remade(path: Path, data: Path | None = None) -> str:
     """Give the notebook's text after running and normalising it."""
     book = nbformat.read(path, as_version=4)
+    add_solutions(book)
     old = copy.deepcopy(book)
     if path.resolve().parent.name == "labs":
         for cell in book.cells:
@@ -94,6 +100,46 @@ def remade(path: Path, data: Path | None = None) -> str:
     normalise(book, stills_of(old))
     nbformat.validate(book)
     return nbformat.writes(book) + "\n"
+
+
+def add_solutions(book: nbformat.NotebookNode) -> None:
+    """Put a folded solution under each cell that checks an exercise, in the place of an old one."""
+    cells = []
+    for cell in book.cells:
+        if cell.get("id", "").startswith(SOLUTION):
+            continue
+        cells.append(cell)
+        for name in CHECKED.findall(cell.source) if cell.cell_type == "code" else ():
+            cells.append(nbformat.v4.new_markdown_cell(solution(name), id=f"{SOLUTION}{name}"))
+    book.cells = cells
+
+
+def solution(name: str) -> str:
+    """Give an exercise's solution as a details element, to be read without a kernel."""
+    exercise = find(name)
+    because = f"\n\n{exercise.because}" if exercise.because else ""
+    return (
+        f"<details><summary>Solution of {name}</summary>\n\n"
+        f"```python\n{exercise.solution.strip()}\n```{because}\n\n</details>"
+    )
+
+
+def fold_answers(book: nbformat.NotebookNode) -> None:
+    """Fold the saved outputs of the cells after a guess, the cell that compares included.
+
+    Running a cell unfolds it. Other cells' outputs are left as they are, folded or not.
+    """
+    open_guess = ""
+    for cell in book.cells:
+        if cell.cell_type != "code":
+            continue
+        if open_guess:
+            cell.metadata["jupyter"] = {**cell.metadata.get("jupyter", {}), "outputs_hidden": True}
+        if open_guess and f"{open_guess}.compare(" in cell.source:
+            open_guess = ""
+        found = GUESSED.search(cell.source)
+        if found:
+            open_guess = found[1]
 
 
 def execute(book: nbformat.NotebookNode, folder: Path, data: Path | None) -> None:
@@ -112,6 +158,7 @@ def execute(book: nbformat.NotebookNode, folder: Path, data: Path | None) -> Non
             "OMP_NUM_THREADS": "1",  # sums in one order, on any machine
             "PLOTLY_RENDERER": "plotly_mimetype",
             "PYTHONHASHSEED": "0",
+            "TQDM_DISABLE": "1",  # no progress bars in saved outputs
         }
         client = NotebookClient(
             book,
@@ -130,6 +177,7 @@ def normalise(book: nbformat.NotebookNode, stills: dict[tuple[str, str], str]) -
     book.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": LANGUAGE})
     book.nbformat, book.nbformat_minor = 4, 5
     taken: set[str] = set()
+    fold_answers(book)
     for cell in book.cells:
         cell.id = stable_id(cell, taken)
         cell.metadata = nbformat.from_dict(

@@ -7,7 +7,7 @@ recorded run says where it comes from (images, precision, commit, device, second
 presented as live.
 """
 
-from anl_edu.runs.live import Live, code_commit, noisy_data, prepare, start
+from anl_edu.runs.live import Live, code_commit, finish, noisy_data, prepare, start
 from anl_edu.runs.spec import RunSpec
 from anl_edu.runs.store import Run, by_loss, find, read, require_alike, write
 from anl_edu.runs.table import rows, table
@@ -19,6 +19,7 @@ __all__ = [
     "by_loss",
     "code_commit",
     "find",
+    "finish",
     "noisy_data",
     "prepare",
     "read",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -17,6 +17,8 @@ from torch import Tensor
 from anl_edu import __version__, noise, paths, training
 from anl_edu import data as data_module
 from anl_edu.data import ImageData
+from anl_edu.losses import label
+from anl_edu.progress_bar import progress_bar
 from anl_edu.runs.spec import RunSpec
 from anl_edu.runs.store import Run
 from anl_edu.training import EpochRecord
@@ -200,6 +202,24 @@ def start(
         checkpoint=checkpoint,
         track_gradients=track_gradients,
     )
+
+
+def finish(lives: Iterable[Live]) -> list[Run]:
+    """Train several live runs to their end, one after the other, under one progress bar.
+
+    Returns
+    -------
+    list of Run
+        In the order given. The live runs keep their models and data.
+    """
+    lives = list(lives)
+    left = sum(live.spec.recipe.epochs - len(live.records) for live in lives)
+    with progress_bar(total=left, unit="epoch", desc="training", leave=False) as bar:
+        for place, live in enumerate(lives, start=1):
+            bar.set_description(f"{label(live.spec.loss)}, run {place} of {len(lives)}")
+            for _ in live:
+                bar.update()
+    return [live.run() for live in lives]
 
 
 def _processor(where: torch.device) -> str:

@@ -49,9 +49,31 @@ function initialize({ model }) {
 export default { initialize };
 """
 )
+# ipywidgets leaves a slider's handle without a name, and where it is even in the logarithm it
+# announces the exponent: take both from the label and the number that stand beside it.
 _CANVAS = (
     _PROMISE
     + """
+function nameSliders(el) {
+  const explorer = el.closest(".anl-explorer");
+  const name = () => explorer?.querySelectorAll(".noUi-handle").forEach((handle) => {
+    const box = handle.closest(".widget-inline-hbox");
+    const said = {
+      "aria-label": box?.querySelector(".widget-label")?.textContent.trim(),
+      "aria-valuetext": box?.querySelector(".widget-readout")?.textContent.trim(),
+    };
+    for (const [key, value] of Object.entries(said)) {
+      if (value && handle.getAttribute(key) !== value) handle.setAttribute(key, value);
+    }
+  });
+  if (!explorer) return () => {};
+  const watch = new MutationObserver(name);
+  const what = { subtree: true, childList: true, characterData: true, attributes: true,
+                 attributeFilter: ["aria-valuetext"] };
+  explorer.querySelectorAll(".anl-controls").forEach((controls) => watch.observe(controls, what));
+  name();
+  return () => watch.disconnect();
+}
 async function render({ model, el }) {
   const place = document.createElement("div");
   place.setAttribute("role", "img");
@@ -69,9 +91,12 @@ async function render({ model, el }) {
     };
     sheet.on("change:value", draw);   // before the first drawing ends: no move may be lost
     await draw();
+    const unname = nameSliders(el);
     const watch = new ResizeObserver(() => place.offsetWidth && Plotly.Plots.resize(place));
     watch.observe(el);
-    return () => { sheet.off("change:value", draw); watch.disconnect(); Plotly.purge(place); };
+    return () => {
+      sheet.off("change:value", draw); watch.disconnect(); unname(); Plotly.purge(place);
+    };
   } catch (error) {
     place.textContent = `The figure could not be drawn: ${error.message}`;
   }

@@ -23,32 +23,42 @@ Run = Sequence[Any]
 Runs = Mapping[str, "Run | Sequence[Run]"]
 
 
-def accuracy_curves(runs: Runs, *, title: str = "Accuracy on clean test images") -> go.Figure:
+def accuracy_curves(
+    runs: Runs,
+    *,
+    title: str = "Accuracy on clean test images",
+    question: str = "Which loss keeps at the end what it had reached on the way?",
+) -> go.Figure:
     """Draw test accuracy by epoch, one thick line a loss."""
     fig = new_figure(
         title,
         x="epoch",
         y="test accuracy (%)",
-        question="Which loss keeps at the end what it had reached on the way?",
+        question=question,
         alt="Test accuracy by epoch for each loss",
     )
     return _curves(fig, runs, "test_accuracy")
 
 
-def memorised_curves(runs: Runs, *, title: str = "Wrong labels memorised") -> go.Figure:
+def memorised_curves(
+    runs: Runs,
+    *,
+    title: str = "Wrong labels memorised",
+    question: str = "Of the wrong labels in the training set, how many does the model now repeat?",
+) -> go.Figure:
     """Draw the share of wrongly labelled training images predicted as their wrong label."""
     fig = new_figure(
         title,
         x="epoch",
         y="memorised (% of wrong labels)",
-        question="Of the wrong labels in the training set, how many does the model now repeat?",
+        question=question,
         alt="Share of the wrong training labels that the model repeats, by epoch, for each loss",
     )
     return _curves(fig, runs, "memorised")
 
 
 def gradient_shares(
-    runs: Runs, *, noise: float | None = None, title: str = "Who sets the update?"
+    runs: Runs, *, noise: float | None = None, title: str = "Whom the loss listens to"
 ) -> go.Figure:
     """Draw the share of the gradient norm that comes from wrongly labelled images.
 
@@ -59,7 +69,7 @@ def gradient_shares(
         title,
         x="epoch",
         y="gradient from wrong labels (%)",
-        question="How much of the update do wrongly labelled images ask for?",
+        question="What part of all the pulling is done by wrongly labelled images?",
         alt="Share of gradient norm from wrongly labelled images, by epoch, for each loss",
     )
     fig = _curves(fig, runs, "wrong_share")

@@ -10,11 +10,13 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Literal
 
 from anl_edu.teach import progress_file
 from anl_edu.teach.answers import AnswerError, NotAttempted, one_line, require_filled
 from anl_edu.teach.judges import Judge
+from anl_edu.teach.page import Kind, card, paragraph, say
 
 Status = Literal["not attempted", "wrong", "right"]
 
@@ -36,6 +38,8 @@ class Exercise:
         held back until there has been an attempt.
     solution
         Source of a right answer.
+    because
+        Why it is right, in a sentence or two; said with the verdict.
     wrong_bank, right_bank
         Answers the judge must reject, each with its key, and answers it must accept.
     """
@@ -48,17 +52,30 @@ class Exercise:
     hints: dict[str, str]
     general_hints: Sequence[str]
     solution: str
+    because: str = ""
     wrong_bank: Sequence[tuple[Any, str]] = field(repr=False, default=())
     right_bank: Sequence[Any] = field(repr=False, default=())
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found about an answer: its status, the mistake's key, and the line to print."""
+    """What was found about an answer: its status, the mistake's key, and what is said of it."""
 
+    exercise: str
     status: Status
     key: str | None
-    message: str
+    said: str
+
+    @property
+    def head(self) -> str:
+        """The exercise and its verdict."""
+        words = {"not attempted": "not attempted yet", "wrong": "not yet", "right": "right"}
+        return f"{self.exercise}: {words[self.status]}"
+
+    @property
+    def message(self) -> str:
+        """All of it in one line."""
+        return f"{self.head}{':' if self.status == 'wrong' else '.'} {self.said}".rstrip()
 
 
 _LESSONS = "anl_edu.lessons"  # by name: what lessons are made of knows none of them
@@ -108,47 +125,51 @@ def judge(name: str, answer: Any) -> Verdict:
         require_filled(answer)
         key = exercise.judge(answer)
     except NotAttempted:
-        return Verdict("not attempted", None, f"{name}: not attempted yet. {exercise.task}")
+        return Verdict(name, "not attempted", None, exercise.task)
     except AnswerError as error:
         said = str(error)
-        if not said.endswith(("?", ".")):
-            said += "."
-        return Verdict("wrong", "error", f"{name}: not yet: {said}")
+        return Verdict(name, "wrong", "error", said if said.endswith(("?", ".")) else f"{said}.")
     except Exception as error:
-        said = f"judging your answer raised {one_line(error)}"
-        return Verdict("wrong", "error", f"{name}: not yet: {said}.")
+        said = f"judging your answer raised {one_line(error)}."
+        return Verdict(name, "wrong", "error", said)
     if key is None:
-        return Verdict("right", None, f"{name}: right.")
+        return Verdict(name, "right", None, exercise.because)
     said = exercise.hints.get(key, f'the values are not right. hint("{name}") helps.')
-    return Verdict("wrong", key, f"{name}: not yet: {said}")
+    return Verdict(name, "wrong", key, said)
 
 
 def check(name: str, answer: Any) -> None:
-    """Print whether an answer is not attempted, wrong (and the likely mistake), or right."""
+    """Say whether an answer is not attempted, wrong (and how), or right (and why)."""
     verdict = judge(name, answer)
     progress_file.note(name, verdict.status)
-    print(verdict.message)
+    kinds: dict[Status, Kind] = {"not attempted": "open", "wrong": "wrong", "right": "right"}
+    page = card(kinds[verdict.status], verdict.head, paragraph(verdict.said))
+    say(verdict.message, page)
 
 
 def hint(name: str) -> None:
-    """Print the next hint; each call gives a stronger one, the last only after an attempt."""
+    """Give the next hint; each call gives a stronger one, the last only after an attempt."""
     hints = find(name).general_hints
     place = _asked.get(name, 0)
     if place >= len(hints):
-        print(f'{name}: no more hints. After an attempt, solution("{name}") shows one.')
-        return
-    if place == len(hints) - 1 and not progress_file.attempted(name):
-        print(f"{name}: the last hint is nearly the answer, so it waits until you have tried once.")
-        return
-    _asked[name] = place + 1
-    print(f"{name}, hint {place + 1} of {len(hints)}: {hints[place]}")
+        _hint(f"{name}: no more hints.", f'After an attempt, solution("{name}") shows one.')
+    elif place == len(hints) - 1 and not progress_file.attempted(name):
+        said = "the last hint is nearly the answer, so it waits until you have tried once."
+        _hint(f"{name}:", said)
+    else:
+        _asked[name] = place + 1
+        _hint(f"{name}, hint {place + 1} of {len(hints)}:", hints[place])
+
+
+def _hint(head: str, said: str) -> None:
+    say(f"{head} {said}", card("hint", head.rstrip(":."), paragraph(said)))
 
 
 def solution(name: str) -> None:
     """Show a right answer, once there has been an attempt."""
     exercise = find(name)
     if not progress_file.attempted(name):
-        print(f'{name}: try first: call check("{name}", ...) with an answer of your own.')
+        _hint(f"{name}: try first:", f'call check("{name}", ...) with an answer of your own.')
         return
     from IPython.display import display
 
@@ -157,13 +178,28 @@ def solution(name: str) -> None:
 
 
 def progress() -> None:
-    """Print how far the reader has come, lesson by lesson."""
+    """Show how far the reader has come, lesson by lesson."""
     marks: dict[Any, str] = {"right": "x", "wrong": "/", "not attempted": " "}
     status = progress_file.read()
-    for exercise in all_exercises():
-        level = "*" * exercise.difficulty
-        print(f"[{marks[status.get(exercise.name, 'not attempted')]}] {exercise.name} {level}")
-    print("x right, / attempted; * to *** difficulty")
+    lines, rows = [], []
+    for lesson, exercises in groupby(all_exercises(), key=lambda e: e.lesson):
+        found = [(e, status.get(e.name, "not attempted")) for e in exercises]
+        lines += [f"[{marks[now]}] {e.name} {'*' * e.difficulty}" for e, now in found]
+        rows.append(_progress_row(lesson, found))
+    lines.append("x right, / attempted; * to *** difficulty")
+    heads = "<tr><th>lesson</th><th>done</th><th>exercises</th></tr>"
+    said = paragraph("✓ right, ✗ attempted, ○ not attempted; difficulty 1 to 3 in brackets")
+    page = card("hint", "Your progress", f"<table>{heads}{''.join(rows)}</table>{said}")
+    say("\n".join(lines), page)
+
+
+def _progress_row(lesson: int, found: Sequence[tuple[Exercise, str]]) -> str:
+    icons = {"right": "✓", "wrong": "✗"}
+    done = sum(now == "right" for _, now in found)
+    share = round(100 * done / len(found))
+    each = ", ".join(f"{icons.get(now, '○')} {e.name[3:]} ({e.difficulty})" for e, now in found)
+    bar = f"<span class='anl-meter' aria-hidden='true'><span style='width:{share}%'></span></span>"
+    return f"<tr><td>{lesson:02d}</td><td>{bar} {done} of {len(found)}</td><td>{each}</td></tr>"
 
 
 def forget() -> None:

@@ -20,10 +20,9 @@ from traitlets import TraitError
 from anl_edu.teach.canvas import new_canvas
 from anl_edu.teach.describe import alt_text, details, words
 from anl_edu.teach.figure import mime_bundle
+from anl_edu.teach.page import STYLE
 from anl_edu.teach.style import HEIGHT, MARGIN_TOP
 
-_WIDE = widgets.Layout(width="min(640px, 98%)")
-_LABEL = {"description_width": "200px"}  # wide enough that no label is cut
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 
 
@@ -64,7 +63,8 @@ def _named(kind: Any, label: str, tooltip: str, **traits: Any) -> widgets.Widget
     # ipywidgets 8 renamed description_tooltip to tooltip; the browser reads it out as a name.
     key = "tooltip" if "tooltip" in kind.class_trait_names() else "description_tooltip"
     said = {key: tooltip or label}
-    return kind(description=label, layout=_WIDE, style=_LABEL, **said, **traits)
+    # page.css sets the label above its control, as wide as it needs
+    return kind(description=label, style={"description_width": "initial"}, **said, **traits)
 
 
 def _decimals(step: float) -> int:
@@ -72,7 +72,7 @@ def _decimals(step: float) -> int:
 
 
 class Explorer(widgets.VBox):
-    """Controls above a figure that follows them.
+    """Controls beside a figure that follows them, or above it where the page is narrow.
 
     Parameters
     ----------
@@ -117,14 +117,16 @@ class Explorer(widgets.VBox):
         self._describe(said)
         super().__init__(
             [
-                widgets.HTML(f"<b>{html.escape(title)}</b>"),
-                *self.controls.values(),
-                self._line,
-                self._panel,
-                self.canvas.widget,
+                widgets.HTML(f"{STYLE}<b>{html.escape(title)}</b>"),
+                in_class(
+                    "anl-parts",
+                    in_class("anl-controls", *self.controls.values(), self._line),
+                    in_class("anl-figure", self._panel, self.canvas.widget),
+                ),
                 self._words,
             ]
         )
+        self.add_class("anl-explorer")
         for control in self.controls.values():
             control.observe(self._moved, names="value")
 
@@ -214,6 +216,13 @@ class Explorer(widgets.VBox):
         )
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         display({WIDGET_MIME: view} | mime_bundle(still), raw=True)
+
+
+def in_class(name: str, *children: widgets.Widget) -> widgets.Box:
+    """Put widgets into a box that `page.css` arranges by its class."""
+    box = widgets.Box(children)
+    box.add_class(name)
+    return box
 
 
 def error_panel(error: Exception) -> str:

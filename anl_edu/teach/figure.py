@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ import plotly.graph_objects as go
 
 from anl_edu.paths import on_colab
 from anl_edu.teach.describe import alt_text, details, is_number
-from anl_edu.teach.style import HEIGHT, template
+from anl_edu.teach.style import HEIGHT, MARGIN_TOP, template
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 _CONFIG = {"responsive": True, "displaylogo": False}
+_TITLE, _QUESTION = 62, 84  # characters in a line: what fits beside an explorer's controls
 
 
 def new_figure(
@@ -43,18 +45,36 @@ def new_figure(
         The gist in a sentence: what a person sees at a glance. The rest of the alternative text
         is generated from the data when the figure is shown.
     """
-    text = f"<b>{title}</b>"
+    heads, asked = wrapped(title, _TITLE), wrapped(question, _QUESTION)
+    text = "<br>".join(f"<b>{line}</b>" for line in heads)
     if question:
-        text += f"<br><span style='font-size:14px'>{question}</span>"
+        text += f"<br><span style='font-size:13px'>{'<br>'.join(asked)}</span>"
+    more = 22 * (len(heads) - 1) + 18 * (len(asked) - 1 if question else 0)
     return go.Figure(  # at once: plotly checks every later change anew, which explorers would feel
         layout={
             "template": template(),
             "title": {"text": text},
+            **({"margin": {"t": MARGIN_TOP + more}} if more else {}),
             "xaxis": {"title": {"text": x}},
             "yaxis": {"title": {"text": y}},
             "meta": {"gist": alt},
         }
     )
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a line at blanks so that no part shows more than `width` characters; tags count none.
+
+    Plotly breaks no title by itself, and cuts what does not fit.
+    """
+    lines: list[str] = []
+    for word in re.sub(r"<[^>]+>", lambda tag: tag[0].replace(" ", "\0"), text).split(" "):
+        seen = len(re.sub(r"<[^>]+>", "", f"{lines[-1]} {word}")) if lines else 0
+        if lines and seen <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return [line.replace("\0", " ") for line in lines]
 
 
 def show(fig: go.Figure) -> None:
@@ -88,7 +108,7 @@ def plain(fig: go.Figure) -> dict[str, Any]:
     can use; rounding keeps the output of a cell the same from machine to machine.
     """
     out: dict[str, Any] = {
-        "data": [_plain(trace.to_plotly_json()) for trace in fig.data],
+        "data": [plain_trace(trace) for trace in fig.data],
         "layout": _plain(fig.layout.to_plotly_json()),
     }
     if fig.frames:
@@ -113,7 +133,11 @@ def _plain(value: Any) -> Any:
 
 
 def animate(
-    fn: Callable[..., go.Figure], states: Sequence[Any] | Mapping[str, Any], label: str
+    fn: Callable[..., go.Figure],
+    states: Sequence[Any] | Mapping[str, Any],
+    label: str,
+    *,
+    start: int = 0,
 ) -> go.Figure:
     """Draw `fn` once per state and join the figures by a slider that needs no kernel.
 
@@ -126,6 +150,8 @@ def animate(
         The states; a mapping gives each its name on the slider, otherwise it is ``str(state)``.
     label
         What the slider changes, for example ``"epoch "``; set before the state's name.
+    start
+        Place of the state that is shown first, and alone where nothing moves.
 
     Axes that have no range of their own are given one that holds every state, so that the eye
     compares against a frame that stands still.
@@ -138,13 +164,19 @@ def animate(
     if len(set(counts)) > 1:
         raise ValueError(f"every state must draw the same number of traces, not {counts}")
 
-    joined = go.Figure(figures[0])
+    joined = go.Figure(figures[start])
     _hold_axes(joined, figures)
     # In every frame too: plotly.js drops the height of a responsive figure whose frame has none,
     # and JupyterLab then shows nothing.
     height = (joined.layout.height or HEIGHT) + 90
+    moving = _moving_traces(figures)
     joined.frames = [
-        go.Frame(name=name, data=f.data, layout=_moving(f) | {"height": height})
+        go.Frame(
+            name=name,
+            data=[f.data[i] for i in moving],
+            traces=moving,
+            layout=_moving(f) | {"height": height},
+        )
         for name, f in zip(named, figures, strict=True)
     ]
     still_frame = {"mode": "immediate", "transition": {"duration": 0}}
@@ -159,7 +191,7 @@ def animate(
     joined.update_layout(
         sliders=[
             {
-                "active": 0,
+                "active": start % len(named),
                 "steps": steps,
                 "currentvalue": {"prefix": label, "font": {"size": 15}},
                 "pad": {"t": 45},
@@ -171,6 +203,20 @@ def animate(
         margin={"b": 60},
     )
     return joined
+
+
+def _moving_traces(figures: Sequence[go.Figure]) -> list[int]:
+    """Return the places of the traces that are not the same in every figure, or of all if none."""
+    drawn = [[plain_trace(trace) for trace in f.data] for f in figures]
+    differ = [
+        i for i, same in enumerate(zip(*drawn, strict=True)) if any(t != same[0] for t in same)
+    ]
+    return differ or list(range(len(figures[0].data)))
+
+
+def plain_trace(trace: Any) -> Any:
+    """Return a trace as plain JSON values."""
+    return _plain(trace.to_plotly_json())
 
 
 def _moving(fig: go.Figure) -> dict[str, Any]:

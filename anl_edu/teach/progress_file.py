@@ -1,4 +1,4 @@
-"""A small file of what has been attempted and solved. It is the reader's to keep or delete.
+"""A small file of what has been attempted, solved and guessed. The reader may keep or delete it.
 
 ``notebooks/.progress.json`` in a checkout, otherwise ``~/.anl_edu/progress.json``; the variable
 ``ANL_EDU_PROGRESS`` names another file, or ``off`` for none (attempts are then remembered until
@@ -16,6 +16,7 @@ from pathlib import Path
 from anl_edu import atomic, paths
 
 _PATIENCE = 2.0  # seconds to wait for another kernel's write, which takes milliseconds
+_GUESS = "guess "  # in the file a guess is "guess NAME: QUESTION": its answer
 _session: dict[str, str] = {}
 
 
@@ -41,9 +42,9 @@ def path() -> Path | None:
 
 
 def read() -> dict[str, str]:
-    """Return exercise name to status; a missing or damaged file counts as empty."""
+    """Return exercise name to status, and guesses; a missing or damaged file counts as empty."""
     file = path()
-    return _best({} if file is None else _in_file(file), _session)
+    return _best(_session, {} if file is None else _in_file(file))
 
 
 def note(name: str, status: str) -> None:
@@ -51,17 +52,37 @@ def note(name: str, status: str) -> None:
 
     Several kernels may share the file: each adds what it knows to what the file holds by then.
     """
-    if status == "not attempted":
-        return
-    _session.update(_best({name: _session.get(name, status)}, {name: status}))
+    if status != "not attempted":
+        _keep({name: status})
+
+
+def guesses(name: str) -> dict[str, str]:
+    """Return question to answer of the guess of that name, as far as it was written down."""
+    start = f"{_GUESS}{name}: "
+    known = {k.removeprefix(start): v for k, v in read().items() if k.startswith(start)}
+    return {question: answer for question, answer in known.items() if answer}
+
+
+def note_guess(name: str, question: str, answer: str) -> None:
+    """Remember an answer in the place of an earlier one."""
+    _keep({f"{_GUESS}{name}: {question}": answer})
+
+
+def _keep(news: dict[str, str]) -> None:
+    _session.update(_best(_session, news))
     file = path()
-    if file is None or _adds_nothing(_in_file(file)):
+    if file is None:
+        return
+    # another kernel may have guessed anew meanwhile: of older guesses the file knows best
+    mine = {k: v for k, v in _session.items() if k in news or not k.startswith(_GUESS)}
+    if _in_file(file) == _best(_in_file(file), mine):
         return
     with contextlib.suppress(OSError), _alone(file):
         kept = _in_file(file)
-        if _adds_nothing(kept):
+        known = _best(kept, mine)
+        if known == kept:
             return
-        text = json.dumps(_best(kept, _session), indent=1, sort_keys=True)
+        text = json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False)
         with atomic.writing(file) as out:
             out.write(text.encode())
 
@@ -85,17 +106,20 @@ def _in_file(file: Path) -> dict[str, str]:
     with contextlib.suppress(OSError, ValueError):
         found = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(found, dict):
-            return {str(k): v for k, v in found.items() if v in ("right", "wrong")}
+            return {k: v for k, v in found.items() if v in ("right", "wrong") or _is_guess(k, v)}
     return {}
 
 
 def _best(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
-    """Return all that either knows; an exercise that either has right is right."""
-    return one | {k: v for k, v in other.items() if one.get(k) != "right"}
+    """Return all that either knows; an exercise that either has right is right.
+
+    Of two guesses the other's is the later.
+    """
+    return one | {k: v for k, v in other.items() if one.get(k) != "right" or _is_guess(k, v)}
 
 
-def _adds_nothing(kept: dict[str, str]) -> bool:
-    return _best(kept, _session) == kept
+def _is_guess(key: str, value: object) -> bool:
+    return key.startswith(_GUESS) and isinstance(value, str)
 
 
 def _lock(file: Path) -> Path:

@@ -1,6 +1,6 @@
 """The simplex of predictions over three classes, as a triangle.
 
-Class 1 is at the top: height is p_1, and p_3 - p_2 runs from left to right, so both axes can be
+Class 0 is at the top: height is p_0, and p_2 - p_1 runs from left to right, so both axes can be
 read as they stand.
 """
 
@@ -25,7 +25,7 @@ def grid(n: int = 42) -> tuple[np.ndarray, np.ndarray, Tensor]:
     Returns
     -------
     x, y, p
-        x (2n + 1,) is p_3 - p_2, y (n + 1,) is p_1, and p (n + 1, 2n + 1, 3) float64 holds the
+        x (2n + 1,) is p_2 - p_1, y (n + 1,) is p_0, and p (n + 1, 2n + 1, 3) float64 holds the
         predictions. Grid points outside the triangle hold the nearest prediction on its edge, so
         that a contour runs smoothly up to it.
     """
@@ -40,15 +40,15 @@ def grid(n: int = 42) -> tuple[np.ndarray, np.ndarray, Tensor]:
 
 def new_simplex(title: str, verdict: str) -> go.Figure:
     """Return a figure with the empty triangle of predictions; `verdict` says what will be seen."""
-    fig = new_figure(title, "p₃ − p₂", "p₁", question=verdict, alt=verdict)
+    fig = new_figure(title, "p₂ − p₁", "p₀", question=verdict, alt=verdict)
     room = 0.16
     left = f"M -1.3,{-room} L -1.3,{1 + room} L 0,{1 + room} L 0,1 L -1,0 L 1,0 L 1,{-room} Z"
     right = f"M 1.3,{-room} L 1.3,{1 + room} L 0,{1 + room} L 0,1 L 1,0 L 1,{-room} Z"
     for path in (left, right):  # the contour runs a little past the triangle: cover that
         fig.add_shape(type="path", path=path, fillcolor="white", line={"width": 0}, layer="above")
     fig.add_shape(type="path", path="M -1,0 L 1,0 L 0,1 Z", line={"color": BLACK, "width": 1.5})
-    corners = ((0, 1, "sure of class 1", 16), (-1, 0, "sure of class 2", -16),
-               (1, 0, "sure of class 3", -16))  # fmt: skip
+    corners = ((0, 1, "sure of class 0", 16), (-1, 0, "sure of class 1", -16),
+               (1, 0, "sure of class 2", -16))  # fmt: skip
     for x, y, text, shift in corners:
         fig.add_annotation(x=x, y=y, text=text, showarrow=False, yshift=shift, font={"size": 13})
     fig.add_annotation(x=0, y=1 / 3, text="+", showarrow=False, font={"size": 18})

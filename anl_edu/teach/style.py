@@ -138,7 +138,7 @@ def template() -> go.layout.Template:
             "height": HEIGHT,
             "autosize": True,
             "margin": {"l": 70, "r": 30, "t": MARGIN_TOP, "b": 60},
-            "title": {"x": 0.0, "xref": "paper", "xanchor": "left", "font": {"size": 18}},
+            "title": {"x": 0.0, "xref": "paper", "xanchor": "left", "font": {"size": 17}},
             "legend": {
                 "x": 1.02,
                 "xanchor": "left",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import lab
@@ -36,6 +37,30 @@ changes = {"epochs": 9000}  # more than a slow page can miss
 spec = runs.RunSpec("digits", "anl-ce", changes=changes)
 Dashboard(lambda: runs.start(spec), loss=spec.loss, epochs=9000)
 """
+
+SANDBOX = """
+from anl_edu import data
+from anl_edu.teach import sandbox
+
+board = sandbox(data.load("digits"), changes={"epochs": 5, "train_images": 300})
+board
+"""
+
+
+def press(page: Page, cell: Locator, name: str) -> None:
+    """Press a button by the keyboard; again, where a page under load took the focus on the way.
+
+    Every button of the dashboard is disabled once it has been heard.
+    """
+    button = cell.get_by_role("button", name=name, exact=True)
+    for _ in range(3):
+        expect(button).to_be_enabled(timeout=60_000)
+        button.focus()
+        page.keyboard.press("Space")
+        with suppress(AssertionError):
+            expect(button).to_be_disabled(timeout=20_000)
+            return
+    raise AssertionError(f"{name} was pressed three times and not heard")
 
 
 def shown(page: Page, address: str, folder: Path, name: str, source: str) -> Locator:
@@ -81,31 +106,72 @@ def test_dashboard_starts_pauses_resumes_and_stops(
     cell = shown(page, address, folder, canvas, source)
     status = cell.get_by_role("status")
 
-    def press(name: str) -> None:
-        button = cell.get_by_role("button", name=name, exact=True)
-        expect(button).to_be_enabled(timeout=60_000)
-        button.focus()
-        page.keyboard.press("Space")
-
     def done() -> str:
         """How many epochs have ended."""
         return re.findall(r"(\d+) of 9000 epochs", status.inner_text())[0]
 
     assert done() == "0"
     empty = lab.picture(cell)
-    press("Start")
+    press(page, cell, "Start")
     assert lab.changes(page, done, "0")
     assert lab.changes(page, lambda: lab.picture(cell), empty)
-    press("Pause")
+    press(page, cell, "Pause")
     expect(status).to_contain_text("paused", timeout=60_000)
     page.wait_for_timeout(3_000)  # the epoch under way still ends
     held = done()
     page.wait_for_timeout(2_000)
     assert done() == held
-    press("Resume")
+    press(page, cell, "Resume")
     assert lab.changes(page, done, held)
     cell.screenshot(path=screenshots / f"dashboard-{canvas}.png")
-    press("Stop")
+    press(page, cell, "Stop")
     expect(status).to_contain_text("stopped", timeout=60_000)
     expect(cell.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    expect(cell.get_by_role("alert")).to_have_count(0)
+
+
+def test_another_loss_is_chosen_by_keyboard_and_two_runs_race(
+    page: Page, address: str, folder: Path, screenshots: Path
+) -> None:
+    cell = shown(page, address, folder, "sandbox", SANDBOX)
+    status = cell.get_by_role("status")
+    loss, _, _, alpha, *_ = lab.controls(cell).all()
+
+    expect(status).to_contain_text("ANL-CE (5, 5), symmetric 0.6")
+    press(page, cell, "Start")
+    expect(status).to_contain_text("finished", timeout=60_000)
+    loss.focus()
+    for key in ("Enter", "Home", "Enter"):  # CE, the first
+        page.keyboard.press(key)
+    expect(cell).to_contain_text("CE is not a sum of two losses", timeout=20_000)
+    expect(alpha.locator("xpath=ancestor::*[@disabled]")).to_have_count(1)
+    press(page, cell, "Add to the race")
+    expect(status).to_contain_text("CE, symmetric 0.6, live on", timeout=60_000)
+    expect(status).to_contain_text("finished", timeout=60_000)
+    expect(status).to_contain_text("Thin lines: ANL-CE")
+    expect(cell.locator(".legend")).to_contain_text("ANL-CE (5, 5), symmetric 0.6")
+    expect(cell.locator(".legend")).to_contain_text("CE, symmetric 0.6: wrong labels")
+    expect(cell.get_by_role("alert")).to_have_count(0)
+    cell.screenshot(path=screenshots / "dashboard-race.png")
+
+
+def test_a_race_run_by_a_cell_is_seen_and_leaves_the_board_alive(
+    page: Page, address: str, folder: Path
+) -> None:
+    # the kernel is busy until the race has ended, and then puts its figure in the board's place
+    again = 'display(board)\nraced = board.race({"loss": "ce"}, {"loss": "anl-ce"})'
+    source = SANDBOX.strip().removesuffix("board") + again
+    cell = shown(page, address, folder, "raced", f"from IPython.display import display\n{source}")
+    status = cell.get_by_role("status")
+    expect(status).to_have_count(1)
+    expect(status).to_contain_text("ANL-CE (5, 5), symmetric 0.6, live on", timeout=60_000)
+    expect(status).to_contain_text("finished")
+    expect(cell.locator(".js-plotly-plot")).to_have_count(1)
+    before = lab.picture(cell)
+    button = cell.get_by_role("button", name="Start", exact=True)
+    expect(button).to_be_enabled(timeout=60_000)
+    button.focus()
+    page.keyboard.press("Space")
+    assert lab.changes(page, lambda: lab.picture(cell), before)
+    expect(status).to_contain_text("finished", timeout=60_000)
     expect(cell.get_by_role("alert")).to_have_count(0)

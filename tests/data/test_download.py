@@ -297,7 +297,7 @@ def test_two_processes_at_once_share_one_transfer(host, tmp_path):
     ]
     for child in children:
         child.start()
-    found = {results.get(timeout=60) for _ in children}
+    found = {results.get(timeout=300) for _ in children}
     for child in children:
         child.join()
     assert found == {SHA256}

@@ -60,3 +60,15 @@ def test_readout_tells_on_which_side_of_the_tie_one_is() -> None:
     for rate, word in ((0.85, "most"), (0.9, "tie"), (0.95, "least")):
         explorer.set(rate=rate, K=10)
         assert word in explorer._line.value
+
+
+def test_whoever_looks_sees_each_epoch_and_changes_nothing() -> None:
+    spec = RunSpec("digits", "ce", changes={"epochs": 2})
+    seen: list[tuple[str, int]] = []
+    records = watch(
+        {"ce": runs.start(spec)},
+        lambda so_far: race(so_far, 2),
+        look=[lambda name, live: seen.append((name, len(live.records)))],
+    )
+    assert seen == [("ce", 0), ("ce", 1), ("ce", 2)]
+    assert results(records["ce"]) == results(list(runs.start(spec)))

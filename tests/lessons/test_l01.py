@@ -12,14 +12,21 @@ import torch
 from PIL import Image
 
 from anl_edu import data, noise
-from anl_edu.data.human import label_file
-from anl_edu.lessons.l01_how_labels_go_wrong.explorers import KINDS, transition
-from anl_edu.lessons.l01_how_labels_go_wrong.figures import lead, matrices, matrix, superclass_flips
+from anl_edu.lessons.l01_how_labels_go_wrong.columns import rows_and_columns, trust
+from anl_edu.lessons.l01_how_labels_go_wrong.explorers import KINDS, saw, transition
+from anl_edu.lessons.l01_how_labels_go_wrong.favourites import (
+    CIFAR10,
+    agreement,
+    favourites,
+    standardised,
+)
+from anl_edu.lessons.l01_how_labels_go_wrong.figures import lead, matrices, matrix
+from anl_edu.lessons.l01_how_labels_go_wrong.people import PUBLISHED, count
 from anl_edu.lessons.l01_how_labels_go_wrong.rates import (
-    draws,
+    close_from,
     exact_rate,
+    first_noise,
     margins,
-    redrawn,
     shortfall,
 )
 from anl_edu.teach.pictures import pictures
@@ -84,31 +91,54 @@ def test_shortfall_band_is_two_binomial_deviations() -> None:
     assert list(exact.y) == pytest.approx([0.0, 0.36])
 
 
-def test_draws_is_the_binomial_distribution() -> None:
-    curve, exact, nominal = draws(4, 10, 0.3).data
-    N = 40
-    mass = [math.comb(N, k) * 0.3**k * 0.7 ** (N - k) for k in range(N + 1)]
-    expected = [mass[round(x * N)] / max(mass) for x in curve.x]
-    assert list(curve.y) == pytest.approx(expected)
-    assert (exact.x[0], nominal.x[0]) == pytest.approx((0.3, 0.3))
+@pytest.mark.parametrize(("K", "rate"), [(10, 0.4), (4, 0.3), (20, 0.95)])
+def test_the_saw_begins_and_stays_close_where_it_says(K: int, rate: float) -> None:
+    n = first_noise(K, rate)
+    assert exact_rate(K, rate, n - 1) == 0 < exact_rate(K, rate, n)
+    close = close_from(K, rate)
+    short = [rate - exact_rate(K, rate, m) for m in range(close - 1, 3 * close)]
+    assert short[0] > 0.01 >= max(short[1:])
 
 
-def test_redrawn_rate_agrees_with_redrawing() -> None:
-    rng = np.random.default_rng(0)
-    clean = rng.integers(0, 3, 100_000)
-    noisy = np.where(rng.random(100_000) < 0.5, rng.integers(0, 3, 100_000), clean)
-    asked, _, three, *_ = redrawn((2, 3)).data
-    half = list(asked.x).index(0.5)
-    assert three.y[half] == pytest.approx((noisy != clean).mean(), abs=0.01)
+def test_the_saw_is_drawn_as_exact_draws() -> None:
+    explorer = saw()
+    explorer.set(K=7, rate=0.45)
+    *_, exact = explorer.figure.data
+    for n, rate in list(zip(exact.x, exact.y, strict=True))[::20]:
+        assert rate == pytest.approx(exact_rate(7, 0.45, n))
 
 
-def test_superclass_flips_counts_what_stays_inside() -> None:
-    consecutive = noise.asymmetric_cifar100(0.4, "consecutive")
-    real = noise.asymmetric_cifar100(0.4, "superclass")
-    fig = superclass_flips({"a": consecutive, "b": real}, noise.CIFAR100_SUPERCLASS)
-    assert [len(trace.x) for trace in fig.data] == [6, 94, 100, 0]
-    inside = fig.data[0]
-    assert all(int(x) // 5 == int(y) // 5 for x, y in zip(inside.x, inside.y, strict=True))
+def test_trust_is_counted_in_a_draw() -> None:
+    T = noise.asymmetric_cifar10(0.4)
+    clean = torch.cat([torch.full((1000 * (k + 1),), k) for k in range(10)])
+    noisy = noise.corrupt(clean, T, "exact", seeded())
+    counts = noise.realised(clean, noisy, 10).counts.double()
+    expected = counts.diagonal() / counts.sum(0)
+    prior = torch.arange(1, 11).double() / 55
+    assert torch.allclose(trust(T, prior), expected, atol=1e-9)
+    even = torch.full((10,), 0.1, dtype=torch.float64)
+    images, labels = rows_and_columns(T, list("abcdefghij")).data
+    assert list(images.y) == pytest.approx(T.diagonal().tolist())
+    assert list(labels.y) == pytest.approx(trust(T, even).tolist())
+
+
+def test_agreement_tells_image_from_class() -> None:
+    y = torch.zeros(200, dtype=torch.long)
+    features = torch.cat([torch.zeros(100, 2), torch.full((100, 2), 9.0)])
+    features += 0.01 * torch.randn(200, 2, generator=seeded())
+    by_place = torch.tensor([1] * 100 + [2] * 100)
+    assert agreement(features, y, by_place) == 1
+    by_chance = torch.randint(1, 3, (200,), generator=seeded())
+    assert agreement(features, y, by_chance) == pytest.approx(0.5, abs=0.15)
+
+
+def test_favourites_on_cifar_are_as_recorded() -> None:
+    if data.where()["cifar10.npz"] is None:
+        pytest.skip("CIFAR-10 is not here")
+    images = data.load("cifar10", download=False).subset(5085)
+    pixels = images.x_train.flatten(1).float()
+    for features, name in ((pixels, "raw 0..255"), (standardised(pixels), "standardised")):
+        assert favourites(features, images.y_train, 10) == pytest.approx(CIFAR10[name], abs=0.03)
 
 
 def test_pictures_shows_wrong_labels_on_their_own_images() -> None:
@@ -147,11 +177,26 @@ def test_transition_explorer_draws_every_kind_at_its_number_of_classes() -> None
         assert explorer.figure.data[0].z.shape == ((10, 10) if dataset else (7, 7))
 
 
-def test_published_rates_are_those_of_the_label_file() -> None:
-    if data.where()["CIFAR-10_human.pt"] is None:
+def test_what_is_published_agrees_with_itself() -> None:
+    assert sum(PUBLISHED.wrong_of_three) == pytest.approx(1, abs=1e-3)
+    assert sum(PUBLISHED.independent) == pytest.approx(1)
+    by_count = sum(k * share for k, share in enumerate(PUBLISHED.wrong_of_three)) / 3
+    assert by_count == pytest.approx(PUBLISHED.single, abs=1e-3)
+    assert 1 - PUBLISHED.wrong_of_three[0] == pytest.approx(PUBLISHED.rates["worst"], abs=1e-3)
+    # two or three wrong: all three differ, or two agree on a wrong label
+    agreed = sum(PUBLISHED.wrong_of_three[2:]) - PUBLISHED.no_majority
+    drawn = PUBLISHED.no_majority * PUBLISHED.drawn_wrong
+    assert agreed + drawn == pytest.approx(PUBLISHED.rates["aggregate"], abs=1e-3)
+
+
+def test_published_numbers_are_those_of_the_label_file() -> None:
+    path = data.where()["CIFAR-10_human.pt"]
+    if path is None:
         pytest.skip("CIFAR-10N's label file is not here")
-    # The numbers the lesson shows to a reader who has no label file.
-    published = {"aggregate": 0.0901, "random1": 0.1723, "random2": 0.1812, "random3": 0.1764}
-    for which, rate in (published | {"worst": 0.4021}).items():
-        noisy, clean = label_file("cifar10", which, download=False)
-        assert noise.realised(clean, noisy, 10).rate == pytest.approx(rate, abs=1e-4)
+    counted = count(path)
+    assert dict(counted.rates) == pytest.approx(dict(PUBLISHED.rates), abs=1e-4)
+    assert counted.wrong_of_three == pytest.approx(PUBLISHED.wrong_of_three, abs=1e-4)
+    assert counted.no_majority == pytest.approx(PUBLISHED.no_majority, abs=1e-4)
+    assert counted.drawn_wrong == pytest.approx(PUBLISHED.drawn_wrong, abs=1e-3)
+    for pair, share in PUBLISHED.pairs.items():
+        assert counted.pairs[pair] == pytest.approx(share, abs=1e-3), pair

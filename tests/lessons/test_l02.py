@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from anl_edu import losses, noise
+from anl_edu import losses, noise, runs
 from anl_edu.lessons.l02_what_makes_a_loss_robust import explorers as explore
 from anl_edu.lessons.l02_what_makes_a_loss_robust import figures
 from anl_edu.teach import simplex
+from anl_edu.teach.recall import recall, train_noting_recall
 from anl_edu.teach.tables import label_sums, label_table
 
 SYMMETRIC = (
@@ -28,7 +29,7 @@ def test_simplex_grid_holds_predictions_and_its_axes_read_them() -> None:
     assert p.shape == (11, 21, 3)
     assert torch.allclose(p.sum(-1), torch.ones(11, 21, dtype=torch.float64))
     assert p.min() >= simplex.EDGE * (1 - 1e-9)
-    row, column = 3, 12  # p_1 = 0.3, p_3 - p_2 = 0.2
+    row, column = 3, 12  # p_0 = 0.3, p_2 - p_1 = 0.2
     expected = torch.tensor([0.3, 0.25, 0.45], dtype=torch.float64)
     assert y[row] == pytest.approx(0.3)
     assert x[column] == pytest.approx(0.2)
@@ -123,3 +124,34 @@ def test_class_mix_is_the_row_of_an_ambiguous_image() -> None:
     mix = figures.class_mix("pair", 0.2, 0.55)
     assert mix.tolist() == pytest.approx([0.44, 0.11 + 0.36, 0.09])
     assert math.isclose(figures.class_mix("symmetric", 0.5, 1.0)[0].item(), 0.5)
+
+
+def test_noisy_loss_of_a_symmetric_bounded_loss_has_the_floor_of_theorem_3() -> None:
+    z, T = predictions(500, 5), noise.pair_flip(5, 0.4)
+    for name, C in (("mae", 4), ("nce", 1)):
+        table = label_table(name, z)  # (500, 5)
+        other = ~torch.eye(5, dtype=torch.bool)
+        for y in range(5):
+            gap = (T[y, y] - T[y])[other[y]]
+            assert torch.allclose(table @ T[y], T[y, y] * C - table[:, other[y]] @ gap)
+    floor = 4 * 0.4 / 4
+    assert (label_table("mae", z) @ T.T).min().item() >= floor - 1e-12
+    sure = torch.tensor([[0.6, 0.4 - 1e-6, 1e-6]], dtype=torch.float64).log()
+    assert (label_table("nce", sure) @ noise.pair_flip(3, 0.4)[0]).item() < 1 * 0.4 / 2
+
+
+def test_panels_have_a_figure_each() -> None:
+    fig = figures.label_sum_panels(("ce", "mae"))
+    assert [trace.type for trace in fig.data] == ["contour"] * 2
+    assert {trace.xaxis for trace in fig.data} == {"x", "x2"}
+    assert [trace.showscale for trace in fig.data] == [False, True]
+
+
+def test_recall_is_noted_after_each_epoch() -> None:
+    spec = runs.RunSpec("digits", "ce", "none", changes={"epochs": 2})
+    live = runs.start(spec)
+    noted = train_noting_recall([live])
+    assert noted.shape == (1, 2, 10)
+    assert noted[0, 1].tolist() == recall(live).tolist()
+    right = live.predict(live.data.x_test).argmax(1) == live.data.y_test
+    assert noted[0, 1, 3] == pytest.approx(right[live.data.y_test == 3].double().mean().item())

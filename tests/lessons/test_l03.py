@@ -17,8 +17,7 @@ def test_parts_add_to_the_loss(name: str, p_y: float) -> None:
     assert p.sum().item() == pytest.approx(1)
     assert p[0].item() == pytest.approx(p_y)
     whole = getattr(losses, name)(p.log()[None], torch.tensor([0])).item()
-    scale = 2 if name == "mae" else 1  # ||e - p||_1
-    assert figures.parts(name, p).sum().item() == pytest.approx(scale * whole)
+    assert figures.parts(name, p).sum().item() == pytest.approx(whole)
 
 
 def test_active_losses_look_at_the_label_alone() -> None:
@@ -55,12 +54,12 @@ def test_squeezing_lowers_nce_and_nothing_else(p_y: float, count: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "factor"),
-    [("mae", 0.5), ("rce", -math.log(1e-4) / 2), ("nmae", 1 / 18), ("nrce", 1 / 18)],
+    [("mae", 1), ("rce", -math.log(1e-4)), ("nmae", 1 / 9), ("nrce", 1 / 9)],
 )
 def test_passive_losses_are_mae_in_disguise(name: str, factor: float) -> None:
     z, y = figures.predictions()
     p_y = z.softmax(1).gather(1, y[:, None]).squeeze(1)
-    assert torch.allclose(figures.twin(name, z, y), factor * 2 * (1 - p_y))
+    assert torch.allclose(figures.twin(name, z, y), factor * (1 - p_y))
     assert f"{factor:.4g} × MAE" in figures.disguise_figure(name).layout.meta["gist"]
 
 
@@ -69,11 +68,26 @@ def test_no_other_loss_is(name: str) -> None:
     assert "no multiple" in figures.disguise_figure(name).layout.meta["gist"]
 
 
-def test_slope_in_p_is_the_derivative_along_the_path() -> None:
-    fig = figures.slope_in_p(("ce", "nce", "mae"))
+def test_slopes_are_the_derivatives_along_the_path() -> None:
+    names = ("ce", "nce", "mae")
+    fig = figures.slopes(names)
     p = torch.tensor(np.asarray(fig.data[0].x), dtype=torch.float64).requires_grad_()
-    logits = torch.stack([p, *[(1 - p) / 9] * 9], 1).log()
+    z = torch.stack([p, *[(1 - p) / 9] * 9], 1).log()
+    fixed = z.detach().requires_grad_()
     y = torch.zeros(len(p), dtype=torch.int64)
-    for name, trace in zip(("ce", "nce", "mae"), fig.data, strict=True):
-        (g,) = torch.autograd.grad(getattr(losses, name)(logits, y).sum(), p, retain_graph=True)
-        assert np.allclose(trace.y, -g.numpy())
+    for place, name in enumerate(names):
+        loss = getattr(losses, name)
+        (in_p,) = torch.autograd.grad(loss(z, y).sum(), p, retain_graph=True)
+        (in_z,) = torch.autograd.grad(loss(fixed, y).sum(), fixed)
+        assert np.allclose(fig.data[2 * place].y, -in_p.numpy())
+        assert np.allclose(fig.data[2 * place + 1].y, -in_z[:, 0].numpy())
+
+
+def test_the_mean_over_seeds_is_drawn() -> None:
+    runs = {name: some for name, some in figures.example_runs().items() if name == "ce"}
+    drawn = figures.training_accuracy(runs).data[0].y
+    assert drawn[0] == pytest.approx(100 * (1 - 0.7))
+    up = figures.turned_up({"nce": runs["ce"], "10 NCE": runs["ce"]})
+    named = [trace for trace in up.data if trace.mode == "lines+markers"]
+    assert len(named) == 4
+    assert named[0].line.dash != named[2].line.dash

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 import numpy as np
 import pytest
 import torch
 
-from anl_edu import losses
-from anl_edu.lessons.l04_building_an_nnlf import explorers
+from anl_edu import losses, runs
+from anl_edu.lessons.l04_building_an_nnlf import ablation, explorers
 from anl_edu.lessons.l04_building_an_nnlf.figures import STAGES, loss_steps
+from anl_edu.runs import RunSpec
 
 Z = torch.tensor([[1.0, 2.5, -0.5, -2.0]], dtype=torch.float64)
 P = np.exp(Z[0].numpy()) / np.exp(Z[0].numpy()).sum()
@@ -109,3 +112,41 @@ def test_negative_half_of_gce_is_mae_of_scaled_logits() -> None:
     table = (1 - z.softmax(1) ** q) / q
     shares = torch.softmax(q * z, 1)[torch.arange(50), y]
     torch.testing.assert_close(losses.normalized_negative(table, y, 1 / q), 1 - shares)
+
+
+@pytest.mark.parametrize("name", ablation.ROWS)
+def test_the_ablation_rows_are_recorded_and_differ_in_what_they_say(name: str) -> None:
+    loss, changes = ablation.ROWS[name]
+    group = ablation.recorded("digits")[name]
+    assert [run.spec.seed for run in group] == list(ablation.SEEDS)
+    for run in group:
+        assert run.spec.loss == loss
+        recipe, full = run.spec.recipe, RunSpec("digits", loss, "symmetric", 0.6).recipe
+        same = set(recipe.as_dict()) - set(changes)
+        assert all(recipe.as_dict()[field] == full.as_dict()[field] for field in same)
+        assert len(run.records) == 60
+
+
+def test_the_summary_is_the_mean_of_what_was_recorded() -> None:
+    last, memorised = ablation.summary("digits")["5 NNCE"]
+    group = ablation.recorded("digits")["5 NNCE"]
+    assert last == pytest.approx(100 * fmean(run.last.test_accuracy for run in group))
+    assert memorised == pytest.approx(100 * fmean(run.last.memorised for run in group))
+    assert f"{last:.1f} ±" in ablation.table("digits")
+
+
+def test_a_dip_is_the_largest_fall_and_the_clamp_is_seen() -> None:
+    accuracy = np.array([0.5, 0.8, 0.85, 0.5, 0.7])
+    watched = ablation.Watched(accuracy, np.array([0.0, 0.0, 0.05, 0.3, 0.5]))
+    assert (watched.dip, round(watched.depth), watched.reaches) == (4, 35, 4)
+    assert ablation.Watched(accuracy, np.zeros(5)).reaches is None
+
+
+def test_class_recalls_are_those_of_a_count() -> None:
+    noisy = runs.noisy_data("digits", "symmetric", 0.6)
+    live = runs.start(RunSpec("digits", "ce", "symmetric", 0.6, changes={"epochs": 1}), noisy)
+    next(live)
+    (found,) = ablation.recalls({"ce": live.model}, noisy).values()
+    said, true = live.predict(noisy.x_test).argmax(1), noisy.y_test
+    right = [(said[true == k] == k).double().mean().item() for k in range(10)]
+    assert found == pytest.approx(right)

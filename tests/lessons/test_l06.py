@@ -1,4 +1,4 @@
-"""What lesson 06 computes is right: noisy accuracy, who leads when, weights, the same run."""
+"""What lesson 06 computes is right: noisy accuracy, tables, held-out labels, the same run."""
 
 from types import SimpleNamespace
 
@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from anl_edu import noise, recipes, runs
+from anl_edu import data, noise, recipes, runs
 from anl_edu import training as train
 from anl_edu.lessons.l06_training_anl_on_cifar import figures as hyper
+from anl_edu.lessons.l06_training_anl_on_cifar import held_out, tables
 
 
 @pytest.mark.parametrize(("eta", "K"), [(0.2, 4), (0.6, 10), (0.8, 100)])
@@ -75,3 +76,69 @@ def test_scaling_loss_penalty_clipping_and_rate_together_changes_nothing() -> No
         list(train.fit(model, ready, recipe.build_loss(), recipe, device="cpu"))
         weights.append(nn.utils.parameters_to_vector(model.parameters()).detach())
     assert torch.allclose(*weights, rtol=1e-3, atol=1e-5)
+
+
+def test_one_paper_is_one_paper() -> None:
+    """JAL's own table: CE 73.85, NCE+RCE 77.94, ANL-CE 77.99, ANL-FL 77.89 at asymmetric 0.4."""
+    four = ("ce", "nce+rce", "anl-ce", "anl-fl")
+    text = tables.one_paper(tables.JAL, four, [("asymmetric", 0.4), ("symmetric", 0.6)]).data
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()[4:]]
+    assert rows == [
+        ["CE", "73.85", "–"],
+        ["NCE+RCE", "77.94", "–"],
+        ["ANL-CE", "77.99", "–"],
+        ["ANL-FL", "77.89", "–"],
+    ]
+    assert "Joint Asymmetric Loss" in text
+    with pytest.raises(ValueError, match="numbers for"):
+        tables.one_paper("Wang", ["ce"], [("symmetric", 0.4)])
+    with pytest.raises(ValueError, match="names 0 papers"):
+        tables.one_paper("nobody", ["ce"], [("symmetric", 0.4)])
+
+
+def test_losses_are_ranked_by_the_mean_over_seeds() -> None:
+    def run(*values: float) -> SimpleNamespace:
+        return SimpleNamespace(records=[SimpleNamespace(test_accuracy=v) for v in values])
+
+    some = {"ce": [run(0.5, 0.1), run(0.5, 0.3)], "anl-ce": [run(0.4, 0.4)]}
+    assert tables.in_order(some) == "ANL-CE 40.0 %, CE 20.0 %"
+    assert tables.in_order(some, 1) == "CE 50.0 %, ANL-CE 40.0 %"
+
+
+def test_held_out_images_are_never_trained_on() -> None:
+    noisy = runs.noisy_data("digits", "symmetric", 0.6)
+    kept, out = held_out.split(noisy)
+    assert len(kept.x_train) + len(out.x_train) == len(noisy.x_train)
+    assert len(out.x_train) == 360
+    both = torch.cat([kept.x_train, out.x_train]).flatten(1).tolist()
+    assert sorted(both) == sorted(noisy.x_train.flatten(1).tolist())
+    assert kept.wrong.double().mean() == pytest.approx(0.564, abs=0.03)
+    assert out.wrong.double().mean() == pytest.approx(0.564, abs=0.06)
+
+
+def test_the_epoch_is_chosen_by_held_out_noisy_labels_alone() -> None:
+    seen = held_out.Watched(torch.tensor([0.2, 0.4, 0.3]), torch.tensor([0.9, 0.6, 0.5]))
+    assert (seen.chosen, seen.stopped, seen.last) == (2, pytest.approx(0.6), pytest.approx(0.5))
+    table = tables.stopping_table({"ce": [seen, seen]}).data
+    assert "50.0 ± 0.0" in table
+    assert "2, 2" in table
+
+
+def test_errors_are_those_of_a_share_and_of_a_ruler_three_times_as_coarse() -> None:
+    by_true, by_noisy = hyper.errors(0.9, 0.6, 10, 100)
+    assert by_true == pytest.approx(0.03)
+    assert by_noisy == pytest.approx(3 * (0.3667 * 0.6333 / 100) ** 0.5, rel=1e-3)
+
+
+def test_a_label_is_let_go_when_every_other_class_is_below_the_clamp() -> None:
+    noisy = runs.noisy_data("digits", "symmetric", 0.6)
+    sure = torch.where(torch.arange(len(noisy.y_train)) % 2 == 0, 40.0, 2.0)
+    logits = sure[:, None] * nn.functional.one_hot(noisy.y_train, 10)
+    live = SimpleNamespace(data=noisy, predict=lambda x: logits)
+    assert hyper.let_go(live) == pytest.approx(0.5, abs=0.05)
+
+
+def test_pictures_show_wrong_labels_only() -> None:
+    digits = data.load("digits")
+    fig = hyper.wrongly_labelled(digits)
+    assert list(fig.layout.yaxis.ticktext) == ["symmetric 0.6", "asymmetric 0.4"]

@@ -112,7 +112,15 @@ def test_a_planted_error_is_shown_and_kept(monkeypatch: pytest.MonkeyPatch) -> N
 
 def texts_of(explorer: Explorer) -> list[str]:
     """Every piece of HTML on the explorer's page."""
-    return [str(child.value) for child in explorer.children if isinstance(child, widgets.HTML)]
+    return [str(found.value) for found in within(explorer) if isinstance(found, widgets.HTML)]
+
+
+def within(box: widgets.Box) -> Iterator[widgets.Widget]:
+    """Every widget in a box, and in the boxes in it."""
+    for child in box.children:
+        yield child
+        if isinstance(child, widgets.Box):
+            yield from within(child)
 
 
 def panel_of(explorer: Explorer) -> str:

@@ -54,6 +54,8 @@ register(
             "0.4 / (0.6 / 9)",
         ],
         solution="0.4 / (0.6 / 9)",
+        because="40 % keep the right label, and nine wrong ones share the other 60 %: 0.4 against "
+        "0.067. Most labels are wrong, and yet no wrong label is frequent.",
         wrong_bank=[
             (0.4 / 0.6, "all-wrong"),
             (0.4 / 0.06, "K"),
@@ -136,6 +138,8 @@ register(
             "    wrong = given != true\n"
             "    return (predicted[wrong] == given[wrong]).float().mean()"
         ),
+        because="Only a wrong label can be told apart from the truth: where the label is right, a "
+        "model that repeats it may have understood the image or learned it by heart.",
         wrong_bank=[(wrong, key) for key, wrong in _MISTAKES.items()],
         right_bank=[_memorised, _memorised_counted, _memorised_masked],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -23,6 +23,7 @@ def watch(
     draw: Callable[[Mapping[str, list[EpochRecord]]], go.Figure],
     *,
     every: int = 2,
+    look: Sequence[Callable[[str, Any], None]] = (),
 ) -> dict[str, list[EpochRecord]]:
     """Train several runs side by side, one epoch of each in turn, and draw as they go.
 
@@ -35,6 +36,9 @@ def watch(
         From the records so far to a figure.
     every
         Epochs between two drawings.
+    look
+        Functions called with a run's name and the run, before training and after each of its
+        epochs: `Follow.look` and the like.
 
     Returns
     -------
@@ -46,10 +50,18 @@ def watch(
     figure = draw(records)
     canvas = new_canvas(figure, alt_text(figure))
     handle = display(_bundle(canvas, figure), raw=True, display_id=True)
+
+    def look_at(name: str) -> None:
+        for note in look:
+            note(name, runs[name])
+
     try:
+        for name in runs:
+            look_at(name)
         for epoch, step in enumerate(zip(*runs.values(), strict=True), start=1):
             for name, record in zip(runs, step, strict=True):
                 records[name].append(record)
+                look_at(name)
             if epoch % every == 0:
                 figure = draw(records)
                 canvas.draw(figure, alt_text(figure))
@@ -75,7 +87,7 @@ def mix() -> Explorer:
         label_mix,
         {
             "rate": slider("noise rate", 0.0, 1.0, 0.05, 0.3),
-            "K": slider("number of classes K", 2, 20, 1, 5),
+            "K": slider("number of classes K", 2, 20, 1, 10),
         },
         "How the images of one class are labelled",
         readout=_say,
@@ -84,10 +96,11 @@ def mix() -> Explorer:
 
 def _say(rate: float, K: int) -> str:
     limit = (K - 1) / K
+    shares = f"Right: {1 - rate:.1%}, each wrong label: {rate / (K - 1):.1%}. "
     if abs(rate - limit) < 1e-9:
-        return "A tie: every label is equally frequent, and nothing is left to learn from."
+        return f"{shares}A tie: all are equally frequent, and nothing is left to learn from."
     word = "most" if rate < limit else "least"
-    return f"The right label is the {word} frequent one."
+    return f"{shares}The right label is the {word} frequent one."
 
 
 EXPLORERS = {"mix": mix}

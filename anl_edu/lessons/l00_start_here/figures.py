@@ -78,14 +78,12 @@ def label_mix(rate: float = 0.6, K: int = 10) -> go.Figure:
         Number of classes; the class shown is class 0.
     """
     kept, wrong = 1 - rate, rate / (K - 1)
-    times = f"{kept / wrong:.1f} times" if wrong else "always"
     fig = new_figure(
-        f"The right label is there {100 * kept:.0f} % of the time, each wrong one "
-        f"{100 * wrong:.1f} %",
-        x="label that images of class 0 are given",
+        f"Images of class 0: {K} classes, noise rate {rate:.2f}",
+        x="label given",
         y="share of the images",
-        question=f"Right against any one wrong label: {times}",
-        alt="A bar for each label; the hatched one is the right label",
+        question="Is the right label (0, hatched) still the most frequent one?",
+        alt=f"A bar for each label: the right one at {kept:.3f}, each wrong one at {wrong:.3f}",
     )
     fig.add_bar(
         x=[str(k) for k in range(K)],

@@ -77,6 +77,8 @@ register(
 def my_symmetric(K, rate):
     T = torch.full((K, K), rate / (K - 1))
     return T.fill_diagonal_(1 - rate)""",
+        because="Each row keeps 1 − rate on the diagonal and shares the rate among the K − 1 other "
+        "classes. So it sums to 1, and the rate is the share of labels that are wrong.",
         wrong_bank=[
             (_redrawn, "redrawn"),
             (_short_rows, "short-rows"),
@@ -153,6 +155,8 @@ register(
         solution="""\
 def my_rate(clean, noisy):
     return (clean != noisy).double().mean()""",
+        because="A label is wrong or it is not; which classes are mixed up does not matter for the "
+        "rate, and every label counts once.",
         wrong_bank=[
             (_correct, "correct"),
             (_count, "count"),
@@ -206,6 +210,8 @@ register(
             "Each class sends int(0.4/9 · 40) labels to each of 9 other classes.",
         ],
         solution="answer = 9 * int(0.4 / 9 * 40) / 40    # 9 cells of one label each: 0.225",
+        because="0.4 / 9 · 40 is 1.78, and a cell holds whole labels: 1. Nine cells of one label "
+        "make 9 of 40. Nearly half of the noise asked for is cut off.",
         wrong_bank=[
             (0.4, "nominal"),
             (0.45, "rounded"),
@@ -323,6 +329,8 @@ def my_swap(labels, a, b, rate, u):
     noisy[(labels == a) & (u < rate)] = b
     noisy[(labels == b) & (u < rate)] = a
     return noisy""",
+        because="Both masks read the true labels, so that no label is changed twice. Then one "
+        "number u for each sample is enough, too.",
         wrong_bank=[
             (_twice, "twice"),
             (_other_order, "other-order"),
@@ -343,45 +351,209 @@ register(
         name="01-majority",
         lesson=1,
         difficulty=3,
-        task="Give [pair, symmetric]: the rates above which, with K = 10, a wrong class is the "
-        "most frequent label.",
+        task="Give [pair, half]: the rates at which, with K = 10, the true class loses its lead: "
+        "under pair flip, and where one class takes half of the wrong labels and the other eight "
+        "share the rest.",
         judge=judge_tensor(
-            [1 / 2, 9 / 10],
+            [1 / 2, 2 / 3],
             {
-                "turned": [9 / 10, 1 / 2],
+                "turned": [2 / 3, 1 / 2],
                 "halves": [1 / 2, 1 / 2],
-                "chance": [1 / 2, 1 / 10],
-                "never": [1 / 2, 1.0],
-                "alike": [9 / 10, 9 / 10],
+                "spread": [1 / 2, 9 / 10],
+                "diagonal": [1 / 2, 1.0],
+                "right-ones": [1 / 2, 1 / 3],
+                "rest": [1 / 2, 16 / 17],
+                "alike": [2 / 3, 2 / 3],
             },
         ),
         hints={
             "turned": "both numbers are right, in the other order: pair flip first.",
-            "halves": "under symmetric noise the wrong labels are shared by nine classes, and each "
-            "of them gets only rate/9.",
-            "chance": "at that rate 90 % of the labels are still right. 1/K is what the true "
-            "class still has at the rate that is asked for.",
-            "never": "at rate 1 the true class has no label at all left; a wrong class took the "
-            "lead before that.",
+            "halves": "in the second noise the look-alike gets only half of the wrong labels: "
+            "rate/2, not the rate.",
+            "spread": "that is symmetric noise. Here one class takes half of the wrong labels, "
+            "much more than a ninth.",
+            "diagonal": "what stays right is 1 − rate; the other half of the wrong labels is wrong "
+            "too, only elsewhere.",
+            "right-ones": "that is the share of right labels at the turn; the rate is the rest.",
+            "rest": "that is where one of the other eight catches up; the look-alike does so "
+            "earlier.",
             "alike": "under pair flip one single class receives all the wrong labels.",
         },
         general_hints=[
-            "Write row i of each matrix: the diagonal entry, and the largest other one.",
-            "Pair flip: when is rate > 1 − rate? Symmetric: when is rate/(K − 1) > 1 − rate?",
+            "Write the row of each matrix: the diagonal entry, and the largest other one.",
+            "Pair flip: when is rate = 1 − rate? The other: when is rate/2 = 1 − rate?",
         ],
-        solution="answer = [1 / 2, 9 / 10]    # rate = 1 - rate, and rate / 9 = 1 - rate",
+        solution="answer = [1 / 2, 2 / 3]    # rate = 1 - rate, and rate / 2 = 1 - rate",
+        because="Only the largest wrong entry of the row matters, not their sum: the rate under "
+        "pair flip, half of it in the other noise.",
         wrong_bank=[
-            ([0.9, 0.5], "turned"),
+            ([2 / 3, 0.5], "turned"),
             ([0.5, 0.5], "halves"),
-            ([0.5, 0.1], "chance"),
-            ([0.5, 1.0], "never"),
-            ([0.9, 0.9], "alike"),
+            ([0.5, 0.9], "spread"),
+            ([0.5, 1.0], "diagonal"),
+            ([0.5, 1 / 3], "right-ones"),
+            ([0.5, 16 / 17], "rest"),
+            ([2 / 3, 2 / 3], "alike"),
             ([0.5, 0.8], "error"),
             ([0.5, ...], "error"),
         ],
         right_bank=[
-            *([0.5, 0.9], (1 / 2, 9 / 10), torch.tensor([0.5, 0.9]), np.array([0.5, 0.9])),
-            *([Fraction(1, 2), Decimal("0.9")], [np.float32(0.5), torch.tensor(0.9)]),
+            *([0.5, 2 / 3], (1 / 2, 2 / 3), torch.tensor([0.5, 2 / 3]), np.array([0.5, 0.6667])),
+            *([Fraction(1, 2), Fraction(2, 3)], [np.float32(0.5), torch.tensor(2 / 3)]),
+            [Decimal("0.5"), Decimal("0.6667")],
+        ],
+    )
+)
+
+# 01-trust --------------------------------------------------------------------------------------
+
+
+def _trust(T: Tensor, prior: Tensor) -> Tensor:
+    joint = prior[:, None] * T
+    return joint.diagonal() / joint.sum(0)
+
+
+def _trust_matmul(T: Tensor, prior: Tensor) -> Tensor:
+    return prior * T.diagonal() / (prior @ T)
+
+
+def _trust_list(T: Tensor, prior: Tensor) -> list[float]:
+    K = len(T)
+    named = [sum(float(prior[i] * T[i, j]) for i in range(K)) for j in range(K)]
+    return [float(prior[j] * T[j, j]) / named[j] for j in range(K)]
+
+
+_DOUBTS = {
+    "row": lambda T, prior: T.diagonal(),
+    "no-prior": lambda T, prior: T.diagonal() / T.sum(0),
+    "joint": lambda T, prior: prior * T.diagonal(),
+    "named": lambda T, prior: prior @ T,
+    "wrong-part": lambda T, prior: 1 - _trust(T, prior),
+    "prior-twice": lambda T, prior: prior * T.diagonal() / T.sum(0),
+    "prior-below": lambda T, prior: T.diagonal() / (prior @ T),
+    "transposed": lambda T, prior: prior * T.diagonal() / (T @ prior),
+    "whole": lambda T, prior: prior[:, None] * T / (prior @ T),
+}
+_UNEVEN = torch.tensor([[0.6, 0.4, 0.0], [0.0, 1.0, 0.0], [0.1, 0.1, 0.8]], dtype=torch.float64)
+
+register(
+    Exercise(
+        name="01-trust",
+        lesson=1,
+        difficulty=2,
+        task="Write my_trust(T, prior): for each label j the probability that it is right.",
+        judge=judge_function(
+            _trust,
+            [
+                (_UNEVEN, torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)),
+                (_symmetric(4, 0.6).double(), torch.tensor([0.4, 0.3, 0.2, 0.1]).double()),
+            ],
+            _DOUBTS,
+        ),
+        hints={
+            "row": "that is the diagonal of T: how many images of class j are labelled j. You hold "
+            "the label and ask for the class: divide by all that is labelled j, a column.",
+            "no-prior": "the columns are right, but every class counts alike. Weigh row i with its "
+            "prior first.",
+            "joint": "that is the share of all images that are of class j and labelled j; divide "
+            "by the share of all that are labelled j.",
+            "named": "that is how often each label is given; which part of it is right?",
+            "wrong-part": "that is the probability that the label is wrong.",
+            "prior-twice": "the prior is in the numerator only: the sum over the column needs it "
+            "too, row by row.",
+            "prior-below": "the prior is in the sum only: the numerator needs it too.",
+            "transposed": "the sum runs over the wrong index: the label j stays, the class i runs.",
+            "whole": "that is the whole matrix P(y = i | label = j); only its diagonal is asked "
+            "for.",
+        },
+        general_hints=[
+            "Make the (K, K) matrix of shares of all images: of class i, and labelled j.",
+            "joint = prior[:, None] * T. What is the sum of its column j?",
+            "Divide the diagonal of joint by joint.sum(0).",
+        ],
+        solution="""\
+def my_trust(T, prior):
+    joint = prior[:, None] * T  # (K, K): share of all images that are of class i, labelled j
+    return joint.diagonal() / joint.sum(0)""",
+        because="Of all images with label j, which are the sum of column j of the joint shares, "
+        "the diagonal entry is the part whose class is j. That is Bayes' rule.",
+        wrong_bank=[(wrong, key) for key, wrong in _DOUBTS.items()],
+        right_bank=[_trust, _trust_matmul, _trust_list],
+    )
+)
+
+# 01-in-place -----------------------------------------------------------------------------------
+
+register(
+    Exercise(
+        name="01-in-place",
+        lesson=1,
+        difficulty=3,
+        task="Five of CIFAR-10's classes are flipped with rate 0.4, one after the other in the "
+        "same array, cat → dog before dog → cat. Give [share of cats called dog, share of dogs "
+        "called cat, share of all labels that are wrong].",
+        judge=judge_tensor(
+            [0.24, 0.4, 0.184],
+            {
+                "nominal": [0.4, 0.4, 0.2],
+                "other-order": [0.4, 0.24, 0.184],
+                "both": [0.24, 0.24, 0.168],
+                "same-draw": [0.0, 0.4, 0.16],
+                "back": [0.16, 0.4, 0.176],
+                "rate-kept": [0.24, 0.4, 0.2],
+                "of-five": [0.24, 0.4, 0.368],
+                "crowd": [0.24, 0.56, 0.2],
+                "percent": [24.0, 40.0, 18.4],
+            },
+            rtol=6e-3,
+        ),
+        hints={
+            "nominal": "that is what was asked for. When the line dog → cat runs, which labels "
+            "does it find?",
+            "other-order": "the other way round: cat → dog runs first, so it is cats that can be "
+            "flipped back.",
+            "both": "only the cats can be flipped twice: when their line runs, no dog has become "
+            "a cat yet.",
+            "same-draw": "that would be so if one and the same draw decided both lines. Here the "
+            "second line draws anew, and takes 40 % of all it finds.",
+            "back": "0.16 is the share of cats that come back; what stays wrong is the rest of "
+            "the 0.4.",
+            "rate-kept": "the shares are right. But if fewer cats are wrong, so are fewer labels "
+            "overall.",
+            "of-five": "the sum over the five classes is to be divided by ten classes.",
+            "crowd": "the second line moves 0.56 of a class, but a part of those are cats that "
+            "come home; how many dogs are among them?",
+            "percent": "these are per cent; give shares, as the 0.4 is given.",
+        },
+        general_hints=[
+            "Follow 100 cats and 100 dogs. After the first line, how many labels say dog?",
+            "The second line takes 40 % of those 140, evenly: how many of them are cats, how "
+            "many dogs?",
+            "Of 40 cats called dog, 16 come back. Overall: (3 · 0.4 + 0.24 + 0.4) / 10.",
+        ],
+        solution="""\
+cats = 0.4 * (1 - 0.4)  # called dog, and not called cat again: 0.24
+dogs = 0.4
+answer = [cats, dogs, (3 * 0.4 + cats + dogs) / 10]  # 0.184""",
+        because="The second line finds the true dogs and the cats just made dogs, and sends 40 % "
+        "of both to cat: so 0.4 · 0.4 of the cats come home.",
+        wrong_bank=[
+            ([0.4, 0.4, 0.2], "nominal"),
+            ([0.4, 0.24, 0.184], "other-order"),
+            ([0.24, 0.24, 0.168], "both"),
+            ([0, 0.4, 0.16], "same-draw"),
+            ([0.16, 0.4, 0.176], "back"),
+            ([0.24, 0.4, 0.2], "rate-kept"),
+            ([0.24, 0.4, 0.368], "of-five"),
+            ([0.24, 0.56, 0.2], "crowd"),
+            ([24, 40, 18.4], "percent"),
+            ([0.24, 0.4, 0.3], "error"),
+            ([0.24, 0.4, ...], "error"),
+            (0.184, "error"),
+        ],
+        right_bank=[
+            *([0.24, 0.4, 0.184], (0.24, 0.4, 1.84 / 10), torch.tensor([0.24, 0.4, 0.184])),
+            *(np.array([0.24, 0.40, 0.184]), [Fraction(6, 25), Decimal("0.4"), 0.184]),
         ],
     )
 )

@@ -7,7 +7,11 @@ from torch import Tensor
 
 from anl_edu import noise
 from anl_edu.lessons.l01_how_labels_go_wrong.figures import lead, matrix
-from anl_edu.lessons.l01_how_labels_go_wrong.rates import draws, exact_rate
+from anl_edu.lessons.l01_how_labels_go_wrong.rates import (
+    close_from,
+    first_noise,
+    shortfall,
+)
 from anl_edu.teach.explorer import Explorer, choice, slider
 
 # Label on the control -> (kind, data set); kinds without a data set take any number of classes.
@@ -33,20 +37,18 @@ def transition() -> Explorer:
     )
 
 
-def drawn_rate() -> Explorer:
-    """Classes, samples per class and rate; what ``exact`` and ``independent`` really give."""
+def saw() -> Explorer:
+    """Classes and rate; what ``exact`` and ``independent`` give on sets of every size."""
     return Explorer(
-        draws,
+        shortfall,
         {
-            "K": slider("number of classes K", 2, 100, 1, 10),
-            "size": slider("samples per class", 1, 500, 1, 40),
-            "rate": slider("noise rate η", 0.05, 0.95, 0.05, 0.4),
+            "K": slider("number of classes K", 2, 100, 1, 20),
+            "rate": slider("noise rate η", 0.05, 0.95, 0.05, 0.3),
         },
         title="Which rate do you get?",
-        readout=lambda K, size, rate: (
-            f"Each exact cell holds int({size * rate / (K - 1):.2f}) = "
-            f"{int(size * rate / (K - 1) + 1e-9)} labels. Asked for: {rate:.2f}. "
-            f"Drawn: {exact_rate(K, rate, size):.4f}."
+        readout=lambda K, rate: (
+            f"exact: no noise at all below {first_noise(K, rate)} samples per class; never more "
+            f"than 0.01 short from {close_from(K, rate)} on."
         ),
     )
 
@@ -75,4 +77,4 @@ def _say_matrix(kind: str, rate: float, K: int) -> str:
     )
 
 
-EXPLORERS = {"transition": transition, "drawn_rate": drawn_rate}
+EXPLORERS = {"transition": transition, "saw": saw}

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from anl_edu import noise
+from anl_edu.noise import Realised
 from anl_edu.teach.figure import new_figure
-from anl_edu.teach.style import BLACK, BLUE, SEQUENTIAL, VERMILION
+from anl_edu.teach.style import BLACK, SEQUENTIAL, VERMILION
 
 
 def matrix(
@@ -39,7 +40,7 @@ def matrix(
         f"The true class is the single most frequent label in {int(kept.sum())} of {K} rows",
     )
     fig.add_trace(_heat(T, names, text=K <= 12))
-    fig.update_traces(colorbar={"title": {"text": "T[i, j]"}})
+    fig.update_traces(colorbar={"title": {"text": "T[i, j]"}}, showscale=K > 12)  # or as numbers
     top = T.nan_to_num(-1).argmax(1)
     for mask, name, symbol, color in (
         (kept, "most frequent: the true class", "circle", BLACK),
@@ -53,10 +54,10 @@ def matrix(
                 text=[f"{float(T[i, top[i]]):.2f}" for i in rows],
                 name=name,
                 mode="markers+text" if K <= 12 else "markers",
-                textfont={"size": 11},
+                textfont={"size": 13},
                 marker={
                     "symbol": symbol,
-                    "size": 32 if K <= 6 else 25 if K <= 12 else 9,
+                    "size": 40 if K <= 6 else 31 if K <= 12 else 9,
                     "color": "white",
                     "line": {"width": 2.5, "color": color},
                 },
@@ -68,9 +69,9 @@ def matrix(
     fig.update_xaxes(**axis)
     fig.update_yaxes(autorange="reversed", scaleanchor="x", **axis)
     fig.update_layout(
-        height=580,
-        margin={"t": 120},
-        legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom"},
+        height=600,
+        margin={"b": 110},
+        legend={"orientation": "h", "x": 0, "y": -0.17},
     )
     return fig
 
@@ -127,75 +128,14 @@ def matrices(
     return fig
 
 
-def superclass_flips(named: Mapping[str, Tensor], superclass: Sequence[int]) -> go.Figure:
-    """Draw where 100-class flips go, classes put in order of their superclass.
-
-    Parameters
-    ----------
-    named
-        Name -> (100, 100) matrix with at most one off-diagonal entry a row.
-    superclass
-        (100,) the superclass of each class. Flips inside one fall into the grey squares.
-    """
-    order = sorted(range(len(superclass)), key=lambda i: (superclass[i], i))
-    place = {i: n for n, i in enumerate(order)}
-    fig = new_figure(
-        "Where asymmetric CIFAR-100 noise sends each class",
-        question="Grey squares are the 20 superclasses. Which flips stay inside?",
-        alt="; ".join(
-            f"{name}: {flips_inside(T, superclass)} of {len(superclass)} flips stay inside "
-            "their superclass"
-            for name, T in named.items()
-        ),
+def four(realised: Mapping[str, Realised], classes: Sequence[str], *, nominal: float) -> go.Figure:
+    """Draw what several kinds of noise of one nominal rate came to, each with its realised rate."""
+    return matrices(
+        {f"{kind}: {found.rate:.2f} wrong": found.matrix for kind, found in realised.items()},
+        classes,
+        title=f"Realised matrices, nominal rate {nominal:g}",
+        question="Where do the wrong labels of a class go: everywhere, to one, to a few?",
     )
-    fig.set_subplots(1, len(named), subplot_titles=list(named), horizontal_spacing=0.12)
-    for n, (name, T) in enumerate(named.items()):
-        off = T.clone().fill_diagonal_(0)
-        source, target = off.nonzero(as_tuple=True)
-        pairs = list(zip(source.tolist(), target.tolist(), strict=True))
-        for stays, label, symbol, color in (
-            (True, "inside its superclass", "circle", BLUE),
-            (False, "leaves its superclass", "x", VERMILION),
-        ):
-            kept = [(i, j) for i, j in pairs if (superclass[i] == superclass[j]) is stays]
-            fig.add_trace(
-                go.Scatter(
-                    x=[place[j] for _, j in kept],
-                    y=[place[i] for i, _ in kept],
-                    name=label,
-                    legendgroup=label,
-                    showlegend=n == 0,
-                    mode="markers",
-                    marker={"symbol": symbol, "color": color, "size": 6},
-                    hovertemplate=f"{name}<extra>{label}</extra>",
-                ),
-                row=1,
-                col=n + 1,
-            )
-        for start in range(0, len(superclass), 5):
-            fig.add_shape(
-                type="rect",
-                x0=start - 0.5,
-                x1=start + 4.5,
-                y0=start - 0.5,
-                y1=start + 4.5,
-                fillcolor="#DDDDDD",
-                line={"width": 0},
-                layer="below",
-                row=1,
-                col=n + 1,
-            )
-    fig.update_xaxes(title_text="becomes (in superclass order)", range=[-2, 101], showgrid=False)
-    fig.update_yaxes(title_text="true class", range=[101, -2], showgrid=False)
-    fig.update_layout(height=500, margin={"t": 115}, legend={"orientation": "h", "y": -0.2, "x": 0})
-    return fig
-
-
-def flips_inside(T: Tensor, superclass: Sequence[int]) -> int:
-    """Return how many off-diagonal entries of T stay inside a superclass."""
-    group = torch.tensor(superclass)
-    off = T.clone().fill_diagonal_(0) > 0
-    return int((off & (group[:, None] == group)).sum())
 
 
 def _names(classes: Sequence[str] | None, K: int) -> list[str]:
@@ -216,7 +156,8 @@ def _heat(T: Tensor, names: list[str], text: bool) -> go.Heatmap:
     )
     if text:
         shown = np.where(np.isnan(z) | (z < 5e-4), "", np.char.mod("%.2f", np.nan_to_num(z)))
-        trace.update(text=shown, texttemplate="%{text}", textfont={"size": 11})
+        size = 14 if len(z) <= 6 else 12
+        trace.update(text=shown, texttemplate="%{text}", textfont={"size": size})
     return trace
 
 
@@ -225,7 +166,7 @@ FIGURES = {
     "matrices": lambda: matrices(
         {"pair": noise.pair_flip(3, 0.4), "symmetric": noise.symmetric(3, 0.4)}, title="Two noises"
     ),
-    "superclass_flips": lambda: superclass_flips(
-        {"consecutive": noise.asymmetric_cifar100(0.4)}, noise.CIFAR100_SUPERCLASS
+    "four": lambda: four(
+        {"next": noise.realised(torch.arange(3), (torch.arange(3) + 1) % 3, 3)}, "abc", nominal=1
     ),
 }

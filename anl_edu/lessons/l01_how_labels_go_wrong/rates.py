@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,31 +15,16 @@ from anl_edu.teach.figure import new_figure
 from anl_edu.teach.lines import lines
 from anl_edu.teach.style import BLACK, BLUE, VERMILION
 
-
-def redrawn(classes: Sequence[int] = (2, 3, 10, 100)) -> go.Figure:
-    """Draw the true rate of symmetric noise that may redraw the true class, eta (1 - 1/K)."""
-    rates = np.linspace(0, 1, 21).tolist()
-    series = {f"{K} classes": [r * (1 - 1 / K) for r in rates] for K in classes}
-    fig = lines(
-        rates,
-        {"never redrawn: what was asked for": rates, **series},
-        title="Symmetric noise that may redraw the true class",
-        x_title="nominal rate η",
-        y_title="share of labels really wrong",
-        question="For which number of classes does the slip matter most?",
-        alt="The fewer the classes, the further the true rate falls below the nominal one",
-    )
-    fig.update_yaxes(range=[-0.03, 1.03])
-    return fig
+SIZES = tuple(sorted({round(5 * 1.02**k) for k in range(349)}))  # 5 to 5,000 samples per class
 
 
-def shortfall(K: int, rate: float, sizes: Sequence[int]) -> go.Figure:
+def shortfall(K: int, rate: float, sizes: Sequence[int] = SIZES) -> go.Figure:
     """Draw the realised rate of both drawing methods against the number of samples per class.
 
     ``exact`` is computed from the counts it would use; for ``independent`` the number of wrong
     labels is binomial, so the band is the nominal rate plus and minus two of its deviations.
     """
-    drawn = [exact_rate(K, rate, n) for n in sizes]
+    drawn = [(K - 1) * _cell(K, rate, n) / n for n in sizes]
     spread = 2 * np.sqrt(rate * (1 - rate) / (np.asarray(sizes) * K))
     fig = new_figure(
         f"Realised rate, {K} classes, symmetric {rate:g}",
@@ -77,8 +63,11 @@ def shortfall(K: int, rate: float, sizes: Sequence[int]) -> go.Figure:
         annotation={"text": f"nominal {rate:g}", "font": {"size": 13}},
         annotation_position="top left",
     )
+    fig.update_yaxes(range=[-0.02, 1.02])
     fig.update_xaxes(type="log", dtick=1)
-    return fig
+    return fig.update_layout(
+        height=480, margin={"b": 120}, legend={"orientation": "h", "x": 0, "y": -0.22}
+    )
 
 
 def exact_rate(K: int, rate: float, size: int) -> float:
@@ -87,62 +76,21 @@ def exact_rate(K: int, rate: float, size: int) -> float:
     return int(counts.sum() - counts.diagonal().sum()) / int(counts.sum())
 
 
-def draws(K: int, size: int, rate: float) -> go.Figure:
-    """Draw how the realised rate spreads: `size` samples in each of K classes, symmetric noise.
+def first_noise(K: int, rate: float) -> int:
+    """Return the smallest number of samples per class for which ``exact`` gives any noise."""
+    return next(n for n in range(1, 10**6) if _cell(K, rate, n))
 
-    The number of wrong labels among N = K·size independent draws is binomial (N, rate), so the
-    curve is computed, not simulated. ``exact`` always gives one and the same rate.
-    """
-    N = K * size
-    k = torch.arange(N + 1, dtype=torch.float64)
-    centre, dev = rate * N, max((rate * (1 - rate) * N) ** 0.5, 0.5)
-    k = k[(k - centre).abs() <= 5 * dev]
-    log_p = (
-        torch.lgamma(torch.tensor(N + 1.0, dtype=torch.float64))
-        - torch.lgamma(k + 1)
-        - torch.lgamma(N - k + 1)
-        + torch.xlogy(k, torch.tensor(rate, dtype=torch.float64))
-        + torch.xlogy(N - k, torch.tensor(1 - rate, dtype=torch.float64))
+
+def close_from(K: int, rate: float, within: float = 0.01) -> int:
+    """Return the number of samples per class from which on ``exact`` stays close to `rate`."""
+    enough = math.ceil((K - 1) / within)  # less than one label is cut off in each of K - 1 cells
+    return 1 + max(
+        n for n in range(1, enough + 1) if rate - (K - 1) * _cell(K, rate, n) / n > within
     )
-    step = max(1, len(k) // 120)
-    density = log_p.exp() / log_p.exp().max()
-    exact = exact_rate(K, rate, size)
-    fig = new_figure(
-        f"{N:,} labels: exact gives {exact:.4f}, nominal is {rate:g}",
-        "realised rate",
-        "likelihood (peak = 1)",
-        question=f"{size} samples in each of {K} classes, symmetric noise",
-        alt=f"Independent draws spread around {rate:g} with deviation "
-        f"{(rate * (1 - rate) / N) ** 0.5:.4f}; exact drawing always gives {exact:.4f}",
-    )
-    fig.add_trace(
-        go.Scatter(
-            x=(k / N)[::step].numpy(),
-            y=density[::step].numpy(),
-            name="independent",
-            mode="lines",
-            fill="tozeroy",
-            fillcolor="rgba(0,114,178,0.15)",
-            line={"color": BLUE, "width": 2.5},
-        )
-    )
-    for name, at, color, dash, symbol in (
-        ("exact", exact, VERMILION, "dash", "x"),
-        ("nominal", rate, BLACK, "dot", "circle"),
-    ):
-        fig.add_trace(
-            go.Scatter(
-                x=[at, at],
-                y=[0, 1],
-                name=name,
-                mode="lines+markers",
-                line={"color": color, "dash": dash, "width": 2.5},
-                marker={"symbol": symbol, "size": 9},
-            )
-        )
-    fig.update_xaxes(range=[-0.02, 1.02])
-    fig.update_yaxes(range=[0, 1.08])
-    return fig
+
+
+def _cell(K: int, rate: float, size: int) -> int:
+    return int(rate / (K - 1) * size + 1e-9)
 
 
 def margins(rates: Sequence[float], classes: Sequence[int] = (4, 10, 100)) -> go.Figure:
@@ -165,9 +113,21 @@ def margins(rates: Sequence[float], classes: Sequence[int] = (4, 10, 100)) -> go
     )
 
 
+def votes(rates: Sequence[float], accuracy: Mapping[str, Sequence[float]]) -> go.Figure:
+    """Draw the test accuracy (0..1) of a vote among neighbours against the noise rate."""
+    return lines(
+        rates,
+        {kind: [100 * a for a in values] for kind, values in accuracy.items()},
+        title="Voting among 50 neighbours, digits",
+        x_title="noise rate η",
+        y_title="test accuracy (%)",
+        question="Where does each curve break?",
+        alt="Test accuracy of a vote among neighbours, for each kind of noise, by noise rate",
+    )
+
+
 FIGURES = {
-    "redrawn": redrawn,
-    "shortfall": lambda: shortfall(10, 0.4, range(5, 200)),
-    "draws": lambda: draws(10, 40, 0.4),
+    "votes": lambda: votes([0.0, 0.5], {"symmetric": [0.9, 0.9], "pair": [0.9, 0.4]}),
+    "shortfall": lambda: shortfall(20, 0.3),
     "margins": lambda: margins([0.0, 0.25, 0.5, 0.75, 1.0]),
 }

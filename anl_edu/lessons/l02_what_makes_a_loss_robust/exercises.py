@@ -118,6 +118,8 @@ register(
             "    N, K = logits.shape\n"
             "    return sum(loss(logits, torch.full((N,), k)) for k in range(K))"
         ),
+        because="Each of the K labels is tried on the same prediction, so what is left depends on "
+        "the prediction alone; a symmetric loss is one for which it does not even depend on that.",
         wrong_bank=[(fn, key) for key, fn in _SUM_MISTAKES.items()],
         right_bank=[_label_sum, _sum_in_loop, _sum_by_repeating, _sum_as_list],
     )
@@ -212,6 +214,8 @@ register(
             "    others = table.sum(1) - own                     # the K - 1 other labels\n"
             "    return (1 - eta) * own + eta / (K - 1) * others"
         ),
+        because="An expectation weighs each possible label's loss by its probability: row y of T, "
+        "which is 1 - eta at y and eta / (K - 1) elsewhere, times the row of the table.",
         wrong_bank=[(fn, key) for key, fn in _NOISY_MISTAKES.items()],
         right_bank=[_noisy_loss, _noisy_from_matrix, _noisy_simplified, _noisy_in_numpy],
     )
@@ -295,6 +299,8 @@ register(
             "The slope of 1 - p_y in p_y is -1. Only its size is asked.",
         ],
         solution="def mae_pull(p):\n    return p * (1 - p)",
+        because="By the chain rule the slope in z_y is the slope in p_y, which is -1, times "
+        "d p_y / d z_y = p_y (1 - p_y). For CE the first factor is -1/p_y, which cancels p_y.",
         wrong_bank=[
             *[(fn, key) for key, fn in _PULL_MISTAKES.items()],
             (lambda p: 1 - p if p < 1 else 0.0, "ce"),
@@ -352,7 +358,7 @@ def _ones(sums: Tensor) -> bool:
 
 
 _CLEAR, _UNSURE = [1.0, 0.0, 0.0], [0.55, 0.45, 0.0]
-_LEAKY = [[0.6, 0.0, 0.4], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # class 1 loses labels to class 3
+_LEAKY = [[0.6, 0.0, 0.4], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # class 0 loses labels to class 2
 _EVEN = [[0.6, 0.2, 0.2], [0.2, 0.6, 0.2], [0.2, 0.2, 0.6]]
 
 register(
@@ -383,16 +389,18 @@ register(
             "MAE prefers the class that is most frequent among the noisy labels: the largest "
             "entry of q T.",
             "Start from q = (0.55, 0.45, 0): a narrow lead is easily lost.",
-            "Let class 1 lose 40 % of its labels to class 3, and class 2 lose none.",
+            "Let class 0 lose 40 % of its labels to class 2, and class 1 lose none.",
         ],
         solution=(
             "q = [0.55, 0.45, 0.0]\n"
-            "T = [[0.6, 0.0, 0.4],    # class 1 loses labels to class 3\n"
+            "T = [[0.6, 0.0, 0.4],    # class 0 loses labels to class 2\n"
             "     [0.0, 1.0, 0.0],\n"
             "     [0.0, 0.0, 1.0]]\n"
-            "# q T = (0.33, 0.45, 0.22): class 2 leads now\n"
+            "# q T = (0.33, 0.45, 0.22): class 1 leads now\n"
             "answer = (q, T)"
         ),
+        because="MAE names the most frequent noisy label, the largest entry of q T. Class 0 keeps "
+        "the majority of its own labels, and still loses enough of them for class 1 to lead.",
         wrong_bank=[
             (([0.55, 0.55, 0.0], _LEAKY), "not-q"),
             ((_UNSURE, [[0.6, 0.0, 0.3], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), "not-rows"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from anl_edu import data, losses
+from anl_edu import data
 from anl_edu.lessons.l02_what_makes_a_loss_robust import figures
 from anl_edu.teach.explorer import Explorer, choice, log_slider, slider
 from anl_edu.teach.kept import kept
@@ -19,8 +21,8 @@ KINDS = {"symmetric": "symmetric", "pair flip": "pair"}
 def classifiers(count: int = 80, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return what `count` simple classifiers, good and bad, say of the digits test images.
 
-    Each compares an image with the ten class means, blurred by random numbers; some are timid,
-    some overconfident.
+    Each compares an image with the ten class means, to which random numbers have been added, more
+    from classifier to classifier; some are timid, some overconfident.
 
     Returns
     -------
@@ -34,8 +36,8 @@ def classifiers(count: int = 80, seed: int = 0) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     logits = []
     for c in range(count):
-        blurred = means + 0.4 * c / count * torch.randn(10, 64, generator=generator).double()
-        scores = x_test @ blurred.T - blurred.square().sum(1) / 2  # nearest mean scores highest
+        off = means + 0.4 * c / count * torch.randn(10, 64, generator=generator).double()
+        scores = x_test @ off.T - off.square().sum(1) / 2  # nearest mean scores highest
         sharpness = 10 ** torch.rand(1, generator=generator).item()  # 1 to 10
         logits.append(sharpness * scores)
     return torch.stack(logits), digits.y_test
@@ -55,7 +57,7 @@ def risks(loss: str = "ce", rate: float = 0.6) -> Explorer:
     return Explorer(
         draw,
         {
-            "loss": choice("loss", _options(), loss),
+            "loss": choice("loss", _options(("ce", "mae")), loss),
             "kind": choice("noise", KINDS, "symmetric"),
             "rate": slider("noise rate η", 0.0, 0.95, 0.05, rate),
         },
@@ -68,7 +70,7 @@ def label_sums(loss: str = "ce") -> Explorer:
     """Choose a loss and see its sum over the three labels at every prediction."""
     return Explorer(
         lambda loss: figures.label_sum_map(loss),
-        {"loss": choice("loss", _options(), loss)},
+        {"loss": choice("loss", _options(("ce", "gce", "mae")), loss)},
         title="Is the sum over labels the same for every prediction?",
         readout=lambda loss: "The + marks the uniform prediction, (1/3, 1/3, 1/3).",
     )
@@ -81,16 +83,16 @@ def noisy_risk(loss: str = "ce", rate: float = 0.0) -> Explorer:
         return figures.noisy_risk_map(loss, kind, rate, share)
 
     def readout(loss: str, kind: str, rate: float, share: float) -> str:
-        truth = f"class 1 with probability {share:.2f}, else class 2" if share < 1 else "class 1"
+        truth = f"class 0 with probability {share:.2f}, else class 1" if share < 1 else "class 0"
         return f"Truth of this image: {truth}."
 
     return Explorer(
         draw,
         {
-            "loss": choice("loss", _options(), loss),
+            "loss": choice("loss", _options(("ce", "mae", "gce", "fl", "rce", "nce")), loss),
             "kind": choice("noise", KINDS, "symmetric"),
             "rate": slider("noise rate η", 0.0, 0.9, 0.05, rate),
-            "share": slider("truly class 1, share", 0.5, 1.0, 0.05, 1.0),
+            "share": slider("truly class 0, share", 0.5, 1.0, 0.05, 1.0),
         },
         title="Which prediction does the noisy loss like best?",
         readout=readout,
@@ -107,8 +109,9 @@ def race(start: float = 0.1) -> Explorer:
     )
 
 
-def _options() -> dict[str, str]:
-    return {label_of(name): name for name in losses.names()}
+def _options(names: Sequence[str]) -> dict[str, str]:
+    """Losses that the lesson has defined before the explorer comes."""
+    return {label_of(name): name for name in names}
 
 
 EXPLORERS = {"risks": risks, "label_sums": label_sums, "noisy_risk": noisy_risk, "race": race}

@@ -38,7 +38,10 @@ def label_sum_map(name: str, *, n: int = 42) -> go.Figure:
     if flat:
         verdict = f"The sum is {C:.4g} everywhere: {label_of(name)} is symmetric."
     else:
-        verdict = f"The sum runs from {low:.4g} to {high:.4g}: {label_of(name)} is not symmetric."
+        verdict = (
+            f"{label_of(name)} is not symmetric: the sum runs from {low:.4g} to {high:.4g} "
+            f"(drawn from {simplex.EDGE:g} on)."
+        )
     fig = simplex.new_simplex(f"Sum of {label_of(name)} over the three labels", verdict)
     fig.add_contour(
         x=x,
@@ -50,8 +53,8 @@ def label_sum_map(name: str, *, n: int = 42) -> go.Figure:
         colorscale=DIVERGING,
         contours={"start": 0.5, "end": 1.5, "size": 0.05, "showlines": not flat},
         line={"width": 0.6, "color": "#666666"},
-        colorbar=_bar("sum, as a<br>multiple of<br>the centre's"),
-        hovertemplate="p<sub>1</sub> %{y:.2f}<br>%{z:.3f} times the centre's sum<extra></extra>",
+        colorbar=_bar("sum, as a<br>multiple of<br>the centre's<br>(1.5 or more:<br>one colour)"),
+        hovertemplate="p<sub>0</sub> %{y:.2f}<br>%{z:.3f} times the centre's sum<extra></extra>",
     )
     return fig
 
@@ -59,7 +62,7 @@ def label_sum_map(name: str, *, n: int = 42) -> go.Figure:
 def class_mix(kind: str, rate: float, share: float) -> Tensor:
     """Return (3,): how often an image gets each noisy label.
 
-    The image is truly class 1 with probability ``share`` and else class 2 (``share`` = 1: an
+    The image is truly class 0 with probability ``share`` and else class 1 (``share`` = 1: an
     image of one clear class), and its label then goes through the noise ``kind``.
     """
     q = torch.tensor([share, 1 - share, 0.0], dtype=torch.float64)
@@ -79,7 +82,7 @@ def noisy_risk_map(
     place = "flat: no lowest point" if ties else f"lowest at p = ({_numbers(at)})"
     fig = simplex.new_simplex(
         f"Mean noisy {label_of(name)} of one image",
-        f"Labels it gets, classes 1, 2, 3: ({mix}).  Risk {place}.",
+        f"Label frequencies ({mix}).  Risk {place}.",
     )
     top = float(np.quantile(risk[inside], 0.92))
     low = float(risk[inside].min())
@@ -96,7 +99,7 @@ def noisy_risk_map(
         contours={"start": low, "end": high, "size": (high - low) / 12, "showlines": not ties},
         line={"width": 0.6, "color": "#FFFFFF"},
         colorbar=_bar("mean<br>noisy loss") | {"tickformat": ".3g"},
-        hovertemplate="p<sub>1</sub> %{y:.2f}<br>mean noisy loss %{z:.3f}<extra></extra>",
+        hovertemplate="p<sub>0</sub> %{y:.2f}<br>mean noisy loss %{z:.3f}<extra></extra>",
     )
     px, py = float(at[2] - at[1]), float(at[0])
     fig.add_scatter(
@@ -180,7 +183,7 @@ def risk_scatter(
 
 def slope_at_label(names: Sequence[str] = ("ce", "mae"), K: int = 10) -> go.Figure:
     """Draw |d loss / d z_y| against p_y, the other classes sharing the rest equally."""
-    p_y = torch.logspace(-4, math.log10(0.9999), 161, dtype=torch.float64)
+    p_y = torch.linspace(0.001, 0.999, 201, dtype=torch.float64)
     fig = lines(
         p_y,
         {name: gradients.label_gradient(name, p_y, K=K) for name in names},
@@ -191,10 +194,8 @@ def slope_at_label(names: Sequence[str] = ("ce", "mae"), K: int = 10) -> go.Figu
         alt="CE pulls hardest where the label has little probability; MAE pulls hardest at one "
         "half and hardly at all at either end",
         style_of=style_of,
-        markers=0,
+        markers=8,
     )
-    fig.update_xaxes(type="log", dtick=1, exponentformat="power")
-    fig.update_yaxes(type="log", dtick=1, exponentformat="power")
     return fig
 
 
@@ -234,6 +235,121 @@ def race_figure(start: float = 0.1, steps: int = 3_000, lr: float = 1.0) -> go.F
     return fig
 
 
+def risk_panels(logits: Tensor, labels: Tensor) -> go.Figure:
+    """Draw MAE's noisy against its clean risk under three noises, a panel each."""
+    matrix = risk_matrix("mae", logits, labels)
+    states = (("symmetric", 0.6), ("symmetric", 0.9), ("pair", 0.4))
+    drawn = [risk_scatter(matrix, "mae", kind, rate) for kind, rate in states]
+    for one in drawn:
+        one.data = one.data[:1]  # where the line is level no lowest point means anything
+        one.data[0].marker.size = 6
+    names = {"symmetric": "symmetric", "pair": "pair flip"}
+    fig = _beside(
+        drawn,
+        [f"{names[kind]}, {rate:.0%}" for kind, rate in states],
+        title="MAE under three noises",
+        question="Is it a line? Does it rise?",
+        alt="MAE under symmetric noise of 60 % is a rising line, of 90 % a level one; under pair "
+        "flip of 40 % the points leave the line a little",
+    )
+    fig.update_xaxes(title_text="clean risk R")
+    fig.update_yaxes(title_text="noisy risk R<sup>η</sup>", col=1)
+    return fig.update_layout(showlegend=False, height=400)
+
+
+def label_sum_panels(names: Sequence[str] = ("ce", "gce", "mae")) -> go.Figure:
+    """Draw the sum over the three labels on the simplex, a panel a loss, in one scale of colour."""
+    fig = _beside(
+        [label_sum_map(name) for name in names],
+        [label_of(name) for name in names],
+        title="Sum over the three labels, middle = 1",
+        question="Which is one flat colour?",
+        alt="; ".join(str(label_sum_map(name).layout.meta["gist"]) for name in names),
+        height=380,
+    )
+    return _triangles(fig)
+
+
+def noisy_risk_panels(rate: float = 0.5, names: Sequence[str] = ("mae", "ce")) -> go.Figure:
+    """Draw the mean noisy loss of one image of class 0 on the simplex, a panel a loss."""
+    drawn = [noisy_risk_map(name, "symmetric", rate) for name in names]
+    fig = _beside(
+        drawn,
+        [label_of(name) for name in names],
+        title=f"One image of class 0, symmetric noise {rate:.0%}",
+        question="Where does each have its lowest point? Lighter is lower; each has its own scale.",
+        alt="; ".join(
+            f"{label_of(name)}: {one.layout.meta['gist']}"
+            for name, one in zip(names, drawn, strict=True)
+        ),
+        height=400,
+    )
+    fig.update_traces(showscale=False, selector={"type": "contour"})
+    return _triangles(fig).update_layout(showlegend=False)
+
+
+def lost_class(recall: np.ndarray, digit: int) -> go.Figure:
+    """Draw the share of one class's test images that are named rightly, a line a seed.
+
+    Parameters
+    ----------
+    recall
+        (S, E): seeds, and epochs from the first on.
+    digit
+        Which class.
+    """
+    return lines(
+        np.arange(1, recall.shape[1] + 1),
+        {f"seed {seed}": 100 * row for seed, row in enumerate(recall)},
+        title=f"MAE on clean labels: test images of the {digit}",
+        x_title="epoch",
+        y_title=f"of the {digit}s, named rightly (%)",
+        question="Slow, or stuck?",
+        alt=f"Share of the test images of class {digit} that are named rightly, by epoch and seed",
+    ).update_yaxes(range=[-2, 102])
+
+
+def _beside(
+    figs: Sequence[go.Figure],
+    heads: Sequence[str],
+    *,
+    title: str,
+    question: str,
+    alt: str,
+    height: int = 420,
+) -> go.Figure:
+    """Join figures as panels of one; the last one's legend and colour bar stand for all."""
+    fig = new_figure(title, question=question, alt=alt)
+    fig.set_subplots(
+        1, len(figs), shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=list(heads)
+    )
+    for place, one in enumerate(figs, start=1):
+        n = "" if place == 1 else str(place)
+        for trace in one.data:
+            last = place == len(figs)
+            shown = {"showscale": last} if trace.type == "contour" else {"showlegend": last}
+            fig.add_trace(trace, row=1, col=place)
+            fig.data[-1].update(shown)
+            fig.data[-1].name = f"{heads[place - 1]}: {trace.name}" if not last else trace.name
+        for item in one.layout.annotations:
+            moved = item.to_plotly_json() | {"xref": f"x{n}", "yref": f"y{n}"}
+            fig.add_annotation(moved | {"text": item.text.replace("sure of ", "")})
+        for item in one.layout.shapes:
+            fig.add_shape(item.to_plotly_json() | {"xref": f"x{n}", "yref": f"y{n}"})
+    return fig.update_layout(height=height, margin={"t": 125})
+
+
+def _triangles(fig: go.Figure) -> go.Figure:
+    """Give each panel the axes of a simplex."""
+    fig.update_xaxes(visible=False, range=[-1.3, 1.3], constrain="domain")
+    for n in range(len(fig._grid_ref[0])):
+        fig.update_yaxes(
+            visible=False, range=[-0.14, 1.14], scaleanchor=f"x{n + 1 if n else ''}",
+            scaleratio=math.sqrt(3), constrain="domain", col=n + 1,
+        )  # fmt: skip
+    return fig.update_layout(margin={"l": 10, "r": 10, "b": 10})
+
+
 def _bar(title: str) -> dict[str, object]:
     return {"title": {"text": title, "font": {"size": 13}}, "len": 0.8, "tickfont": {"size": 12}}
 
@@ -250,16 +366,24 @@ def _numbers(values: np.ndarray) -> str:
     return ", ".join(f"{v:.2f}" for v in values)
 
 
-def _example_matrix() -> Tensor:
+def _example_logits() -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(12, 60, 4, generator=generator, dtype=torch.float64)
-    return risk_matrix("ce", logits, torch.arange(60) % 4)
+    return logits, torch.arange(60) % 4
+
+
+def _example_matrix() -> Tensor:
+    return risk_matrix("ce", *_example_logits())
 
 
 FIGURES = {
     "label_sum_map": lambda: label_sum_map("ce"),
     "label_sum_map_flat": lambda: label_sum_map("mae"),
     "noisy_risk_map": lambda: noisy_risk_map("ce", rate=0.4),
+    "label_sum_panels": label_sum_panels,
+    "noisy_risk_panels": noisy_risk_panels,
+    "risk_panels": lambda: risk_panels(*_example_logits()),
+    "lost_class": lambda: lost_class(np.array([[0.0, 0.1, 0.9], [0.0, 0.0, 0.0]]), 8),
     "risk_scatter": lambda: risk_scatter(_example_matrix(), "ce"),
     "slope_at_label": slope_at_label,
     "race_figure": race_figure,

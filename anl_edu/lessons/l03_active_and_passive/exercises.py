@@ -93,6 +93,8 @@ register(
             "def normalise(table, y):\n"
             "    return table.gather(1, y[:, None]).squeeze(1) / table.sum(1)"
         ),
+        because="The divisor is the same for every label of a sample, so over the labels the "
+        "fractions add to 1, whatever the table held.",
         wrong_bank=[(fn, key) for key, fn in _NORMALISE_MISTAKES.items()],
         right_bank=[_normalise, _normalise_all_first, _normalise_one_hot, _normalise_in_lists],
     )
@@ -146,6 +148,8 @@ register(
             "Eight classes at 1e-12 each add 8 · 27.6 to Q.",
         ],
         solution="p = [0.4] + [1e-12] * 8 + [0.6 - 8e-12]",
+        because="Eight squeezed classes add 8 · 27.6 to Q, and P = -log 0.4 is 0.92 still: the "
+        "fraction is small because its lower part is large, not because the label was learned.",
         wrong_bank=[
             ([0.4] + [0.1] * 9, "not-p"),
             ([0.91] + [0.01] * 9, "learned"),
@@ -232,6 +236,8 @@ register(
         solution=(
             "def apl(logits, y):\n    return 2 * losses.nce(logits, y) + 3 * losses.mae(logits, y)"
         ),
+        because="Sums over labels add as the losses do: 2 · 1 + 3 (K - 1) for every prediction, "
+        "so the weighted sum is symmetric again.",
         wrong_bank=[(fn, key) for key, fn in _APL_MISTAKES.items()],
         right_bank=[_apl, _apl_by_hand, _apl_from_table, _apl_from_build],
     )
@@ -240,16 +246,16 @@ register(
 
 # --- 03-factor ---------------------------------------------------------------------------------
 
-_A = -math.log(1e-4)
+_R = -math.log(1e-4)
 _FACTOR_MISTAKES: dict[str, Callable[..., Any]] = {
     "published": lambda K: 1 / 4 * (K - 1),
     "base-ten": lambda K: 1 / (4 * (K - 1)),
-    "half-scale": lambda K: 1 / (K - 1),
-    "by-k": lambda K: 1 / (2 * K),
-    "rce": lambda K: _A / 2,
-    "kept-log": lambda K: _A / (2 * (K - 1)),
-    "normaliser": lambda K: 1 / (_A * (K - 1)),
-    "upside-down": lambda K: 2 * (K - 1),
+    "papers-scale": lambda K: 1 / (2 * (K - 1)),
+    "by-k": lambda K: 1 / K,
+    "rce": lambda K: _R,
+    "kept-log": lambda K: _R / (K - 1),
+    "normaliser": lambda K: 1 / (_R * (K - 1)),
+    "upside-down": lambda K: K - 1,
 }
 
 register(
@@ -257,16 +263,17 @@ register(
         name="03-factor",
         lesson=3,
         difficulty=2,
-        task="Write nrce_factor(K): the number c in NRCE = c · MAE, with MAE = 2 (1 - p_y).",
+        task="Write nrce_factor(K): the number c in NRCE = c · MAE, with MAE = 1 - p_y.",
         judge=judge_function(
-            lambda K: 1 / (2 * (K - 1)), [(3,), (10,), (100,)], _FACTOR_MISTAKES, atol=1e-9
+            lambda K: 1 / (K - 1), [(3,), (10,), (100,)], _FACTOR_MISTAKES, atol=1e-9
         ),
         hints={
             "published": "this is the published code's expression, 1/4*(K-1): Python divides "
             "first, so that it grows with K.",
-            "base-ten": "this is what the published code meant, with log 1e-4 taken as -4. "
-            "Whatever the log, it cancels.",
-            "half-scale": "that is against 1 - p_y; here MAE is 2 (1 - p_y).",
+            "base-ten": "this is what the published code meant to multiply RCE by, with the "
+            "papers' log 0 = -4. Whatever stands for log 0, it cancels.",
+            "papers-scale": "that is against 2 (1 - p_y), as some papers write MAE; here MAE is "
+            "1 - p_y.",
             "by-k": "the sum over labels has K terms, but it adds to K - 1 times the constant, "
             "not K.",
             "rce": "this is RCE's own factor, before normalising.",
@@ -276,19 +283,21 @@ register(
             "upside-down": "the fraction is upside down.",
         },
         general_hints=[
-            "RCE = a (1 - p_y). What does it add to over all K labels?",
-            "The sum is a (K - 1). Divide, and a is gone.",
-            "NRCE = (1 - p_y)/(K - 1), and 1 - p_y is half of MAE.",
+            "RCE = r (1 - p_y) with r = |log 1e-4|. What does it add to over all K labels?",
+            "The sum is r (K - 1). Divide, and r is gone.",
+            "NRCE = (1 - p_y)/(K - 1), and 1 - p_y is MAE.",
         ],
-        solution="def nrce_factor(K):\n    return 1 / (2 * (K - 1))",
+        solution="def nrce_factor(K):\n    return 1 / (K - 1)",
+        because="RCE is r (1 - p_y), and over the labels 1 - p_k adds to K - 1: the number r "
+        "stands above and below the fraction, so nothing of RCE's own is left.",
         wrong_bank=[(fn, key) for key, fn in _FACTOR_MISTAKES.items()],
         right_bank=[
-            lambda K: 1 / (2 * (K - 1)),
-            lambda K: 0.5 / (K - 1),
-            lambda K: (_A / 2) / (_A * (K - 1)),
-            lambda K: torch.tensor(1.0) / (2 * K - 2),
-            lambda K: Fraction(1, 2 * K - 2),
-            lambda K: [1 / (2 * K - 2)],
+            lambda K: 1 / (K - 1),
+            lambda K: 2 / (2 * K - 2),
+            lambda K: _R / (_R * (K - 1)),
+            lambda K: torch.tensor(1.0) / (K - 1),
+            lambda K: Fraction(1, K - 1),
+            lambda K: [1 / (K - 1)],
         ],
     )
 )
@@ -378,6 +387,8 @@ register(
             "    g = p**2\n"
             "    return 1 - g.gather(1, y[:, None]).squeeze(1) / g.sum(1)"
         ),
+        because="The fractions g(p_k) / sum g add to 1 over the labels, so the losses add to "
+        "K - 1; and g is no straight line, so the loss is none in p_y either.",
         wrong_bank=[
             (lambda p, y: p.sum(1), "constant"),
             (lambda p, y: -_own(p, y).log(), "not-symmetric"),

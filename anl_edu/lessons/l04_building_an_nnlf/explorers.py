@@ -150,28 +150,39 @@ def _logit_sliders(start: Sequence[float]) -> dict:
     }
 
 
-def focal_slopes(gamma: float = 0.5) -> go.Figure:
-    """Draw focal loss's gradient at z_y, with the focal factor held constant and without."""
+def focal_gradients(gamma: float = 0.5) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Compute the size of focal loss's gradient at z_y, with the focal factor held constant or not.
+
+    Returns
+    -------
+    p_y, curves
+        (M,) the label's probability, for two classes; what each line is called to its (M,) sizes.
+    """
     p = torch.linspace(0.005, 0.999, 100, dtype=torch.float64)  # (M,)
-    curves = {
+    return p.numpy(), {
         "cross entropy": _slope_at_label(p, 0.0, True),
         "focal, factor held constant": _slope_at_label(p, gamma, True),
         "focal, the formula's own": _slope_at_label(p, gamma, False),
     }
+
+
+def focal_slopes(gamma: float = 0.5) -> go.Figure:
+    """Draw focal loss's gradient at z_y, with the focal factor held constant and without."""
+    p, curves = focal_gradients(gamma)
     return slopes(
         p.tolist(),
         curves,
         f"Two gradients of focal loss, gamma = {gamma:g}",
-        question="Where do the two differ most?",
+        question="Is a focal line ever above the one of cross entropy?",
         top=1.55,
     )
 
 
-def _slope_at_label(p: Tensor, gamma: float, detach: bool) -> list[float]:
+def _slope_at_label(p: Tensor, gamma: float, detach: bool) -> np.ndarray:
     """|dFL/dz_y| for two classes, by autograd; the label's probability is p."""
     z = torch.stack([p.logit(), torch.zeros_like(p)], 1).requires_grad_()  # (M, 2)
     value = losses.fl_table(z, gamma, detach_focal=detach)[:, 0].sum()
-    return torch.autograd.grad(value, z)[0][:, 0].abs().tolist()
+    return torch.autograd.grad(value, z)[0][:, 0].abs().numpy()
 
 
 def focal(gamma: float = 0.5) -> Explorer:

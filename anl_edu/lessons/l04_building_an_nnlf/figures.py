@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from anl_edu.teach.figure import new_figure
 from anl_edu.teach.lines import lines
@@ -98,7 +99,7 @@ def loss_steps(
             gap,
             {
                 **_bars(after, y, GREEN if flipping or stage == "normalise" else BLUE, tops[1],
-                        left_out=stage != "table"),
+                        left_out=stage in ("complement", "flip")),
                 "name": f"{right} (right)", "xaxis": "x2", "yaxis": "y2",
             },
         ]
@@ -236,7 +237,7 @@ def downhill(
     ends = ", ".join(f"{name} {path[-1, y]:.2f}" for name, path in paths.items())
     fig = new_figure(
         "Walking downhill on each function",
-        question=f"Where does the label's probability (thick line) end? {ends}",
+        question="Where does the label's probability (thick line) end?",
         alt=f"{len(paths)} panels of {K} lines, the probability of each class step by step; "
         f"the label's ends at: {ends}",
     )
@@ -301,7 +302,7 @@ def sums_over_labels(lead: Sequence[float], sums: Mapping[str, Sequence[float]])
         title="Which losses sum to a constant over the labels?",
         x_title="lead of one logit over the others (0: undecided)",
         y_title="sum ÷ its first value",
-        question="A flat line is the symmetry condition",
+        question="Which lines are flat?",
         alt="Sums over the labels; the losses that meet the symmetry condition are flat at 1",
         style_of=style_of,
         markers=8,
@@ -314,7 +315,7 @@ def sums_over_labels(lead: Sequence[float], sums: Mapping[str, Sequence[float]])
 
 def slopes(
     p: Sequence[float],
-    curves: Mapping[str, Sequence[float]],
+    curves: Mapping[str, ArrayLike],
     title: str,
     *,
     question: str = "",

@@ -51,10 +51,10 @@ def field(loss: str = "ce") -> Explorer:
         figures.field,
         {
             "name": choice("loss", {label_of(name): name for name in FIELDS}, loss),
-            "y": choice("label", {f"class {k + 1}": k for k in range(3)}, 0),
+            "y": choice("label", {f"class {k}": k for k in range(3)}, 0),
         },
         title="Where a gradient step takes the prediction, three classes",
-        readout=lambda name, y: f"The label is class {y + 1}. The + is the uniform prediction.",
+        readout=lambda name, y: f"The label is class {y}. The + is the uniform prediction.",
     )
 
 

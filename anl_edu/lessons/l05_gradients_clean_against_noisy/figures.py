@@ -1,4 +1,4 @@
-"""Figures of lesson 05: how hard samples pull, where to, and which samples set the update."""
+"""Figures of lesson 05: how hard samples pull, where to, and which samples a loss listens to."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def field(name: str = "ce", y: int = 0) -> go.Figure:
     inside = np.abs(x)[None, :] <= 1 - height[:, None] + 1e-9
     low, high = size[inside].min(), size[inside].max()
     fig = simplex.new_simplex(
-        f"{label_of(name)}, label: class {y + 1}",
+        f"{label_of(name)}, label: class {y}",
         "Arrows: where the prediction moves. Colour: how hard it is pulled.",
     )
     fig.layout.meta = {
@@ -214,7 +214,7 @@ def field(name: str = "ce", y: int = 0) -> go.Figure:
             "tickvals": [-3, -2, -1, 0],
             "ticktext": ["0.001", "0.01", "0.1", "1"],
         },
-        hovertemplate="p<sub>1</sub> %{y:.2f}<br>log10 of the size %{z:.2f}<extra></extra>",
+        hovertemplate="p<sub>0</sub> %{y:.2f}<br>log10 of the size %{z:.2f}<extra></extra>",
     )
     for trace in _arrows(name, y):
         fig.add_trace(trace)
@@ -222,7 +222,7 @@ def field(name: str = "ce", y: int = 0) -> go.Figure:
 
 
 def _arrows(name: str, y: int, n: int = 12, length: float = 0.11) -> list[go.Scatter]:
-    """Return shafts and heads of the arrows, in the triangle's coordinates (p_3 - p_2, p_1)."""
+    """Return shafts and heads of the arrows, in the triangle's coordinates (p_2 - p_1, p_0)."""
     g, p = simplex_gradients(name, y, n)
     x, height, _ = simplex.grid(n)
     row, column = np.nonzero(np.abs(x)[None, :] < 1 - height[:, None] - 1e-9)
@@ -252,7 +252,7 @@ def _arrows(name: str, y: int, n: int = 12, length: float = 0.11) -> list[go.Sca
     ]  # fmt: skip
 
 
-# Which samples set the update -------------------------------------------------------------------
+# Which samples a loss listens to ----------------------------------------------------------------
 
 
 def group_shares(norms: Tensor, p_y: Tensor, wrong: Tensor, learned: float = LEARNED) -> Tensor:

@@ -109,7 +109,8 @@ register(
             _UPDATE_MISTAKES,
         ),
         hints={
-            "clip-first": "you clip before the penalty joins. The papers add first, then clip.",
+            "clip-first": "you clip before the penalty joins. The authors' code adds first, "
+            "then clips.",
             "l2": "you add delta * theta: that is weight decay (L2). The slope of |theta| has the "
             "same size however small theta is.",
             "l2-slope": "you add 2 delta theta, the slope of delta * theta squared. The penalty "
@@ -134,6 +135,8 @@ register(
             "    g = grad + delta * theta.sign()\n"
             "    return g * min(1.0, c / float(g.norm()))"
         ),
+        because="The penalty's slope is `delta` whatever the size of a weight, so it joins as a "
+        "sign. Clipping scales the sum by one factor: its direction stays, its length changes.",
         wrong_bank=[(fn, key) for key, fn in _UPDATE_MISTAKES.items()],
         right_bank=[_update, _update_where, _update_torch, _update_list],
     )
@@ -183,6 +186,9 @@ register(
             "delta / 5, clip / 5, and lr * 5.",
         ],
         solution="answer = [5e-5 / 5, 0.05 * 5, 5 / 5]",
+        because="A loss five times smaller has a gradient five times smaller. With `delta` and the "
+        "limit five times smaller too, the clipped gradient is exactly a fifth; five times the "
+        "learning rate makes the same step of it.",
         wrong_bank=[
             *[(value, key) for key, value in _SAME_MISTAKES.items()],
             ([1e-5, 0.25, 2.0], "error"),
@@ -254,6 +260,9 @@ register(
             "(1 - eta) * a + (1 - a) * eta / (K - 1)",
         ],
         solution=("def noisy(a, eta, K):\n    return (1 - eta) * a + (1 - a) * eta / (K - 1)"),
+        because="Model and label agree if both are right, `(1 - eta) a`, or if both are wrong in "
+        "the same way: the model errs with probability `1 - a`, and the label is that very class "
+        "with probability `eta / (K - 1)`.",
         wrong_bank=[(fn, key) for key, fn in _NOISY_MISTAKES.items()],
         right_bank=[_noisy, _noisy_slope, _noisy_matrix],
     )
@@ -324,6 +333,9 @@ register(
             "test[held.argmax()]",
         ],
         solution="def chosen_accuracy(held, test):\n    return test[held.argmax()]",
+        because="The epoch is chosen by what you have, the noisy labels held out; the clean test "
+        "labels are looked at once, at that epoch. The best test accuracy of any epoch would need "
+        "clean labels to be found.",
         wrong_bank=[
             *[(fn, key) for key, fn in _CHOSEN_MISTAKES.items()],
             (lambda held, test: test[(held * test).argmax()], "both"),

@@ -1,4 +1,4 @@
-"""Hyper-parameters and how to choose them: sizes of weights, accuracy on noisy labels."""
+"""Replayed runs, and how to choose: sizes of weights, accuracy on noisy labels."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor, nn
 
+from anl_edu import losses, noise
+from anl_edu.data import ImageData, load
+from anl_edu.runs import Live
+from anl_edu.teach import curves
 from anl_edu.teach.figure import new_figure
 from anl_edu.teach.lines import lines
+from anl_edu.teach.pictures import pictures
 from anl_edu.teach.style import nth_style
 
 SMALL = 1e-3  # a weight below this is called "near zero"
@@ -25,6 +30,17 @@ def noisy_accuracy(clean: float, eta: float, K: int) -> float:
     The model's errors must not depend on the noise, as on images it was not trained on.
     """
     return (1 - eta) * clean + (1 - clean) * eta / (K - 1)
+
+
+def errors(clean: float, eta: float, K: int, n: int) -> tuple[float, float]:
+    """Return the standard errors of a true accuracy `clean`: read off n true, off n noisy labels.
+
+    Noisy accuracies are read on the line of `noisy_accuracy`, so their error is divided by its
+    slope.
+    """
+    slope = noisy_accuracy(1, eta, K) - noisy_accuracy(0, eta, K)
+    q = noisy_accuracy(clean, eta, K)
+    return math.sqrt(clean * (1 - clean) / n), math.sqrt(q * (1 - q) / n) / slope
 
 
 def stays_ahead(ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]]) -> int | None:
@@ -40,6 +56,13 @@ def stays_ahead(ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]]) 
     for epoch, (a, b) in enumerate(zip(*means, strict=False), start=1):
         first = (first or epoch) if a > b else None
     return first
+
+
+def let_go(live: Live) -> float:
+    """Share of right training labels that NNCE has let go of: every other class below p_min."""
+    data = live.data
+    p = live.predict(data.x_train).softmax(1).scatter(1, data.y_train[:, None], 0.0)
+    return float((p.amax(1) < losses.P_MIN)[~data.wrong].double().mean())
 
 
 def flat(model: nn.Module) -> Tensor:
@@ -133,12 +156,45 @@ def noisy_against_clean(
     )
 
 
+def wrongly_labelled(images: ImageData) -> go.Figure:
+    """Show real training images under wrong labels: symmetric noise, and flips between alikes."""
+    rows = {
+        f"{kind} {rate:g}": noise.noisy_labels(kind, images, rate, torch.Generator().manual_seed(0))
+        for kind, rate in (("symmetric", 0.6), ("asymmetric", 0.4))
+    }
+    return pictures(
+        images,
+        rows,
+        title=f"{len(images.x_train):,} training images are here; some of the wrongly labelled",
+        question="In which row could you have made the mistake yourself?",
+    )
+
+
+_REPLAYED = "Replayed: CIFAR-10, desk size, symmetric 0.6"
+
+
+def replayed_accuracy(records: curves.Runs) -> go.Figure:
+    """Draw the recorded runs' test accuracy by epoch, the range cut to what they reach."""
+    fig = curves.accuracy_curves(
+        records, title=_REPLAYED, question="Where do the curves cross, and which of them turn?"
+    )
+    return fig.update_yaxes(range=[0, 50])
+
+
+def replayed_last_against_best(records: curves.Runs) -> go.Figure:
+    """Draw the recorded runs' last epochs beside their best ones."""
+    return curves.last_against_best(records, title=_REPLAYED).update_yaxes(range=[0, 50])
+
+
 def _example_sizes() -> dict[str, Tensor]:
     x = torch.linspace(0, 1, 500)
     return {"with L1": 0.3 * x**6, "without": 0.3 * x}
 
 
 FIGURES = {
+    "wrongly_labelled": lambda: wrongly_labelled(load("digits")),
+    "replayed_accuracy": lambda: replayed_accuracy(curves.example_runs()),
+    "replayed_last_against_best": lambda: replayed_last_against_best(curves.example_runs()),
     "weight_sizes": lambda: weight_sizes(_example_sizes()),
     "noisy_against_clean": lambda: noisy_against_clean(
         {"one": (0.9, 0.37), "two": (0.5, 0.24)}, eta=0.6, K=10, n=300
