@@ -37,6 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
+@pytest.fixture(autouse=True)
+def _bars_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests see progress bars, which `make test` turns off for the notebooks beside them."""
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+
+
 @pytest.fixture(params=["cpu", "cuda", "mps"])
 def device(request: pytest.FixtureRequest) -> torch.device:
     """Each kind of device in turn; a test on one that this machine lacks is skipped by name.

@@ -17,6 +17,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, Route
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+FIGURE = "application/vnd.plotly.v1+json"
 START_SECONDS, RUN_SECONDS, CHANGE_SECONDS = 120, 420, 90
 SERVER = """
 from jupyterlab.galata import configure_jupyter_server
@@ -42,9 +43,10 @@ STATE = """() => {
         errors: outputs.filter(o => o.output_type === "error").map(o => `${o.ename}: ${o.evalue}`),
     };
 }"""
-EXPLORERS = """mime => window.jupyterapp.shell.currentWidget.content.widgets.flatMap((w, i) =>
-    w.model.type === "code" && w.model.sharedModel.getOutputs().some(o => o.data?.[mime])
-        ? [i] : [])"""
+# Cells that show a widget with a figure in it; a box for a guess has none.
+EXPLORERS = """([widget, figure]) => window.jupyterapp.shell.currentWidget.content.widgets.flatMap(
+    (w, i) => w.model.type === "code" && w.model.sharedModel.getOutputs()
+        .some(o => o.data?.[widget] && o.data[figure]) ? [i] : [])"""
 
 # What a figure shows. Plotly numbers its definitions anew at each drawing; they are not seen.
 SEEN = """svgs => svgs.map(svg => {
@@ -166,8 +168,8 @@ def shut_down(page: Page) -> None:
 
 
 def explorers(page: Page) -> list[Locator]:
-    """Give the cells that show a widget, in order."""
-    return [cell(page, place) for place in page.evaluate(EXPLORERS, WIDGET)]
+    """Give the cells that show a widget with a figure, in order."""
+    return [cell(page, place) for place in page.evaluate(EXPLORERS, [WIDGET, FIGURE])]
 
 
 def cell(page: Page, place: int) -> Locator:
