@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from torch import nn
 
-from anl_edu import noise
+from anl_edu import noise, training
+from anl_edu.data import ImageData
 from anl_edu.progress_bar import progress_bar
 from anl_edu.runs import Live
 
 
-def recall(live: Live) -> np.ndarray:
+def recall_of(model: nn.Module, data: ImageData) -> np.ndarray:
     """Return (K,): of each class's test images, the share that the model names rightly."""
-    data = live.data
-    said = live.predict(data.x_test).argmax(1)
+    said = training.predict(model, data.x_test, data.mean, data.std).argmax(1)
     # row: true class, column: what the model says; so the diagonal is what it gets right
     return noise.realised(data.y_test, said, data.num_classes).matrix.diagonal().numpy()
+
+
+def recall(live: Live) -> np.ndarray:
+    """Return `recall_of` a live run's model on its data, (K,)."""
+    return recall_of(live.model, live.data)
 
 
 def train_noting_recall(lives: Sequence[Live]) -> np.ndarray:

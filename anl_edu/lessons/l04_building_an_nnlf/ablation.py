@@ -14,13 +14,14 @@ import numpy as np
 import plotly.graph_objects as go
 from torch import nn
 
-from anl_edu import losses, paths, runs, training
+from anl_edu import losses, paths, runs
 from anl_edu.data import ImageData
 from anl_edu.progress_bar import progress_bar
 from anl_edu.runs import Run, RunSpec
 from anl_edu.runs.table import mean_and_spread
 from anl_edu.teach.figure import new_figure
 from anl_edu.teach.lines import add_line
+from anl_edu.teach.recall import recall_of
 from anl_edu.teach.style import nth_style
 
 SEEDS = range(5)
@@ -40,7 +41,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def recorded(dataset: str) -> dict[str, list[Run]]:
-    """Return the runs of each of `ROWS` on ``"digits"`` or ``"cifar10"``, one a seed."""
+    """Return the runs of each of `ROWS`, one a seed; ``"digits"`` has been recorded so far."""
     folder = paths.recorded_runs()
     return {
         name: [
@@ -54,7 +55,7 @@ def recorded(dataset: str) -> dict[str, list[Run]]:
 
 
 def table(dataset: str) -> str:
-    """Return the ablation as Markdown: last epoch, best, memorised, mean ± deviation over seeds."""
+    """Return the ablation as Markdown: last epoch, its worst seed, memorised; mean ± deviation."""
     from tabulate import tabulate
 
     lines = []
@@ -81,13 +82,7 @@ def summary(dataset: str) -> dict[str, tuple[float, float]]:
 
 def recalls(models: Mapping[str, nn.Module], data: ImageData) -> dict[str, list[float]]:
     """Return for each model the share of each class of the test images that it gets right."""
-    from sklearn.metrics import recall_score
-
-    found = {}
-    for name, model in models.items():
-        said = training.predict(model, data.x_test, data.mean, data.std).argmax(1)
-        found[name] = recall_score(data.y_test, said, average=None, zero_division=0).tolist()
-    return found
+    return {name: recall_of(model, data).tolist() for name, model in models.items()}
 
 
 @dataclass(frozen=True)
