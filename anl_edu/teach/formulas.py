@@ -116,9 +116,28 @@ def _sum(*parts: tuple[float, Callable[[Tensor, Tensor], Tensor]]) -> Callable[.
     return slope
 
 
-_MAE_SUM = r"$\alpha + \beta (K - 1)$"
 _WEIGHTS = {"alpha": ALPHA, "beta": BETA}
 _QUOTIENT = r"$\dfrac{(p_y - 1)\,%s - %s_y (K p_y - 1)}{%s^2}$"
+
+Slope = Callable[[Tensor, Tensor], Tensor]
+
+
+def _alpha_beta(name: str, active: str, a: Slope, passive: str, b: Slope, **more: float) -> Formula:
+    """Return the row of alpha times a loss that sums to 1, plus beta times one of sum K - 1."""
+    return Formula(
+        name,
+        rf"$\alpha\,\text{{{active}}} + \beta\,\text{{{passive}}}$",
+        r"$\alpha + \beta (K - 1)$",
+        r"$[0, \alpha + \beta]$",
+        r"$\alpha \frac1K + \beta (1 - \frac1K)$",
+        "the sum of both",
+        lambda K: ALPHA + BETA * (K - 1),
+        lambda K: (0.0, ALPHA + BETA),
+        lambda K: ALPHA / K + BETA * (1 - 1 / K),
+        _sum((ALPHA, a), (BETA, b)),
+        {**_WEIGHTS, **more},
+    )
+
 
 FORMULAS: tuple[Formula, ...] = (
     Formula(
@@ -176,12 +195,7 @@ FORMULAS: tuple[Formula, ...] = (
         r"$\dfrac{w_y (p_y - 1)\,F - F_y (p_y \sum_k w_k - w_y)}{F^2}$",
         lambda K: K - 1, lambda K: (0.0, 1.0), lambda K: 1 - 1 / K, _nnfl, {"gamma": GAMMA},
     ),
-    Formula(
-        "nce+mae", r"$\alpha\,\text{NCE} + \beta\,\text{MAE}$", _MAE_SUM, r"$[0, \alpha + \beta]$",
-        r"$\alpha \frac1K + \beta (1 - \frac1K)$", "the sum of both",
-        lambda K: ALPHA + BETA * (K - 1), lambda K: (0.0, ALPHA + BETA),
-        lambda K: ALPHA / K + BETA * (1 - 1 / K), _sum((ALPHA, _nce), (BETA, _mae)), _WEIGHTS,
-    ),
+    _alpha_beta("nce+mae", "NCE", _nce, "MAE", _mae),
     Formula(
         "nce+rce", r"$\alpha\,\text{NCE} + \beta\,\text{RCE}$", r"$\alpha + \beta a (K - 1)$",
         r"$[0, \alpha + \beta a]$", r"$\alpha \frac1K + \beta a (1 - \frac1K)$", "the sum of both",
@@ -189,19 +203,8 @@ FORMULAS: tuple[Formula, ...] = (
         lambda K: ALPHA / K + BETA * A_RCE * (1 - 1 / K),
         _sum((ALPHA, _nce), (BETA * A_RCE, _mae)), _WEIGHTS,
     ),
-    Formula(
-        "anl-ce", r"$\alpha\,\text{NCE} + \beta\,\text{NNCE}$", _MAE_SUM, r"$[0, \alpha + \beta]$",
-        r"$\alpha \frac1K + \beta (1 - \frac1K)$", "the sum of both",
-        lambda K: ALPHA + BETA * (K - 1), lambda K: (0.0, ALPHA + BETA),
-        lambda K: ALPHA / K + BETA * (1 - 1 / K), _sum((ALPHA, _nce), (BETA, _nnce)), _WEIGHTS,
-    ),
-    Formula(
-        "anl-fl", r"$\alpha\,\text{NFL} + \beta\,\text{NNFL}$", _MAE_SUM, r"$[0, \alpha + \beta]$",
-        r"$\alpha \frac1K + \beta (1 - \frac1K)$", "the sum of both",
-        lambda K: ALPHA + BETA * (K - 1), lambda K: (0.0, ALPHA + BETA),
-        lambda K: ALPHA / K + BETA * (1 - 1 / K), _sum((ALPHA, _nfl), (BETA, _nnfl)),
-        {**_WEIGHTS, "gamma": GAMMA},
-    ),
+    _alpha_beta("anl-ce", "NCE", _nce, "NNCE", _nnce),
+    _alpha_beta("anl-fl", "NFL", _nfl, "NNFL", _nnfl, gamma=GAMMA),
 )  # fmt: skip
 
 HEAD = r"""# Formulas
