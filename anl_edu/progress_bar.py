@@ -15,14 +15,14 @@ QUIET_SECONDS = 30.0  # between lines where nobody watches: a log should not dro
 
 def progress_bar(**options: Any) -> tqdm:
     """Return a tqdm bar that suits where its output goes; ``options`` are tqdm's."""
-    # closed: there is nowhere to draw; the variable is tqdm's own, which its notebook bar ignores
-    if sys.stderr is None or os.environ.get("TQDM_DISABLE", "0") not in ("", "0"):
-        return tqdm(disable=True, **options)
+    # tqdm reads its own variable once, when it is imported, and its notebook bar never does
+    off = os.environ.get("TQDM_DISABLE", "").lower() not in ("", "0", "false")
+    if off or sys.stderr is None:  # closed: there is nowhere to draw
+        return tqdm(**{**options, "disable": True})
+    options.setdefault("disable", False)
     if sys.stderr.isatty() or _in_a_notebook():
         from tqdm.auto import tqdm as lively
 
-        if os.environ.get("TQDM_DISABLE", "").lower() not in ("", "0", "false"):
-            options["disable"] = True  # a notebook's bar does not look by itself
         return lively(**options)
     return _Log(**options)
 

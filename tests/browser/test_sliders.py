@@ -37,7 +37,8 @@ def animated() -> list[object]:
 
 def opened(page: Page, address: str, folder: Path, cell: nbformat.NotebookNode) -> Locator:
     """Open a notebook of that cell alone, and give the cell on the page."""
-    book = nbformat.v4.new_notebook(cells=[cell])
+    seen = {**cell, "metadata": {}}  # an output folded until a reader has guessed, unfolded
+    book = nbformat.v4.new_notebook(cells=[nbformat.from_dict(seen)])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(book, folder / "slider.ipynb")
     lab.open_notebook(page, address, "slider.ipynb")
@@ -45,7 +46,7 @@ def opened(page: Page, address: str, folder: Path, cell: nbformat.NotebookNode) 
 
 
 def pull_the_slider(page: Page, cell: Locator) -> None:
-    """Click on the end of the figure's slider, then drag its grip back, and look at the figure."""
+    """Click on the slider's other end, then drag its grip to the middle, and look at the figure."""
     figure = cell.locator(".jp-OutputArea-output.js-plotly-plot")
     still = cell.locator(".plot-img[src]")  # what a saved output shows until it is touched
     expect(still.or_(figure.locator(".slider-rail-touch-rect"))).to_be_visible(timeout=60_000)
@@ -68,7 +69,9 @@ def pull_the_slider(page: Page, cell: Locator) -> None:
 
     tall, before = height(), seen()
     rail = figure.locator(".slider-rail-touch-rect").bounding_box()
-    page.mouse.click(rail["x"] + rail["width"] - 2, middle(".slider-rail-touch-rect")[1])
+    at_the_start = middle(".slider-grip-rect")[0] < rail["x"] + rail["width"] / 2
+    other_end = rail["x"] + (rail["width"] - 2 if at_the_start else 2)
+    page.mouse.click(other_end, middle(".slider-rail-touch-rect")[1])
     assert lab.changes(page, seen, before), "a click moved nothing"
     page.wait_for_timeout(500)  # a figure that collapses does so after it has been redrawn
     assert height() == pytest.approx(tall, abs=1), "the figure collapsed under a click"
