@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from anl_edu.runs import Live
 
 # Examples for the help, so that it needs no torch; tests hold them against the real names.
-DATASETS = "digits, cifar10, cifar100"
+DATASETS = "digits, digit-pairs, cifar10, cifar100"
 LOSSES = "ce, mae, gce, nce+rce, anl-ce, anl-fl, ..."
 NOISES = "none, symmetric, pair, asymmetric, instance, human-worst, ..."
 ALL = " (all: anl-edu names)"

@@ -1,4 +1,4 @@
-"""Images and labels: the embedded digits, CIFAR in three ways, human labels.
+"""Images and labels: the embedded digits and pairs of them, CIFAR in three ways, human labels.
 
 `load` gives an `ImageData`. CIFAR is looked for as ``cifar10.npz`` / ``cifar100.npz`` in
 ``ANL_EDU_DATA`` and then in the cache, and downloaded into the cache if it is nowhere.

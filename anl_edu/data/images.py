@@ -16,7 +16,7 @@ class ImageData:
     Attributes
     ----------
     name
-        ``"digits"``, ``"cifar10"``, ``"cifar100"``.
+        As `anl_edu.data.load` knows it.
     source
         One sentence a lesson can print: which images, how many, from where.
     x_train, x_test

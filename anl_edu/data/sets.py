@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from anl_edu.data import cifar, digits
+from anl_edu.data import cifar, digits, pairs
 from anl_edu.data.cache import find
 from anl_edu.data.images import ImageData
 
@@ -50,6 +50,7 @@ def _cifar(name: str) -> DataSet:
 
 SETS: Mapping[str, DataSet] = {
     "digits": DataSet("digits", (1, 8, 8), 10, lambda download: digits.load()),
+    "digit-pairs": DataSet("digit pairs", (1, 8, 16), 100, lambda download: pairs.load()),
     "cifar10": _cifar("cifar10"),
     "cifar100": _cifar("cifar100"),
 }
@@ -80,7 +81,8 @@ def load(name: str, *, download: bool = True) -> ImageData:
     ----------
     name
         ``"digits"`` (scikit-learn's 1,797 real 8x8 images: 1,437 train, 360 test, always the same
-        split), ``"cifar10"`` or ``"cifar100"``.
+        split), ``"digit-pairs"`` (made of them: 100 classes, 20 train and 10 test images each),
+        ``"cifar10"`` or ``"cifar100"``.
     download
         False never asks the network.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,7 +48,7 @@ def corrupt(
     method
         ``"exact"``: of the n_i samples of class i, exactly int(T[i, j] n_i) get label j, chosen
         without replacement, and the rest keep i, so the realised rate falls slightly short
-        (0.792 for 0.8 on CIFAR-100). ``"independent"``: each label is drawn from its row.
+        (0.792 for 0.8 on CIFAR-100), and warns where less than half is left. ``"independent"``: each label is drawn from its row.
     generator
         A CPU generator; the same state gives the same labels.
 
@@ -69,6 +70,15 @@ def corrupt(
     T = T.to("cpu", torch.float64)
     if method == "exact":
         noisy = _exact(y, T, generator)
+        asked = 1 - T.diagonal()[y].mean().item()
+        drawn = (noisy != y).double().mean().item()
+        if drawn < asked / 2:
+            warnings.warn(
+                f"{asked:.3g} of the labels were to be wrong, {drawn:.3g} are: of {len(y)} labels "
+                f"in {K} classes, int(T[i, j] n_i) is too often 0. Draw with "
+                "method='independent', take more samples, or a noise with fewer targets.",
+                stacklevel=2,
+            )
     elif method == "independent":
         u = torch.rand(len(y), 1, dtype=torch.float64, generator=generator)  # (N, 1)
         edges = T.cumsum(1)  # (K, K)

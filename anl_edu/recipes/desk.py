@@ -6,6 +6,7 @@ from typing import Any
 
 DESK: dict[str, dict[str, Any]] = {
     "digits": {"like": "cifar10", "model": "mlp", "epochs": 60, "batch_size": 64, "lr": 0.05},
+    "digit-pairs": {"like": "cifar100", "model": "mlp", "epochs": 60, "batch_size": 64, "lr": 0.05},
     # 60 % symmetric noise, 5,000 images: the shape of the published result (CE memorises and falls,
     # ANL does not) in about a minute on one core. Flips only: random crops on top would keep a
     # network this small from memorising within 30 epochs. One learning rate for all. Biases start

@@ -41,6 +41,31 @@ def test_digits_are_the_originals_and_the_split_covers_them():
     assert torch.equal(d.x_train, data.load("digits").x_train)
 
 
+# --- Pairs of digits ---
+
+
+def test_pairs_are_two_digits_of_their_class_and_of_their_part():
+    single, pairs = data.load("digits"), data.load("digit-pairs")
+    assert pairs.x_train.shape == (2000, 1, 8, 16)
+    assert pairs.x_test.shape == (1000, 1, 8, 16)
+    assert pairs.y_train.bincount().tolist() == [20] * 100
+    assert pairs.y_test.bincount().tolist() == [10] * 100
+    assert pairs.classes[7] == "07"
+    for x, y, x1, y1 in (
+        (pairs.x_train, pairs.y_train, single.x_train, single.y_train),
+        (pairs.x_test, pairs.y_test, single.x_test, single.y_test),
+    ):
+        known = {image.numpy().tobytes(): int(k) for image, k in zip(x1, y1, strict=True)}
+        for image, k in zip(x, y.tolist(), strict=True):
+            halves = (image[:, :, :8], image[:, :, 8:])
+            left, right = (known[half.contiguous().numpy().tobytes()] for half in halves)
+            assert 10 * left + right == k
+
+
+def test_pairs_are_the_same_everywhere():
+    assert data.load("digit-pairs").fingerprint == "3e6b453014078af2"
+
+
 # --- ImageData ---
 
 

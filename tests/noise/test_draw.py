@@ -1,5 +1,6 @@
 """Drawn labels: counts against exact rational arithmetic, and realised rates."""
 
+import warnings
 from fractions import Fraction
 
 import pytest
@@ -30,6 +31,7 @@ def labelled_matrices(draw):
     return torch.tensor(labels, dtype=torch.int64), rows
 
 
+@pytest.mark.filterwarnings("ignore:.* were to be wrong")  # a handful of labels
 @given(drawn=labelled_matrices(), seed=st.integers(0, 2**31))
 @settings(deadline=None)
 def test_exact_hits_the_whole_part_in_every_cell(drawn, seed):
@@ -128,3 +130,15 @@ def test_realised_by_hand():
     assert found.counts.tolist() == [[2, 2, 0], [1, 1, 0], [0, 0, 0]]
     assert found.matrix[:2].tolist() == [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0]]
     assert found.matrix[2].isnan().all()
+
+
+def test_a_draw_that_falls_far_short_says_so():
+    """20 samples a class and 99 other classes: int(0.4 / 99 * 20) is 0, and every label right."""
+    few = torch.arange(100).repeat_interleave(20)
+    with pytest.warns(UserWarning, match="0.4 of the labels were to be wrong, 0 are: of 2000"):
+        assert torch.equal(noise.corrupt(few, noise.symmetric(100, 0.4)), few)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        noise.corrupt(few, noise.pair_flip(100, 0.4))  # one target: 8 of 20, exactly
+        noise.corrupt(few, noise.symmetric(100, 0.4), "independent")
+        noise.corrupt(torch.arange(100).repeat_interleave(500), noise.symmetric(100, 0.8))
