@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -122,6 +123,31 @@ class ImageData:
             y_test=self.y_test[keep_test],
             y_clean=None if self.y_clean is None else self.y_clean[keep],
             train_index=keep if self.train_index is None else self.train_index[keep],
+            whole=None,
+        )
+        return replace(part, whole=(self.fingerprint, part.fingerprint))
+
+    def hold_out(self, share: float, seed: int = 0) -> tuple[ImageData, ImageData]:
+        """Return the set without a random share of its training images, and with these alone.
+
+        Both keep the test images, and their noisy and true labels; the images are shuffled.
+        """
+        n = len(self.y_train)
+        count = math.ceil(share * n)
+        if not 0 < count < n:
+            raise ValueError(f"cannot hold out a share of {share} of {n} training images")
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+        return self._part(order[count:]), self._part(order[:count])
+
+    def _part(self, index: Tensor) -> ImageData:
+        index = index.to(self.y_train.device)
+        part = replace(
+            self,
+            source=f"{len(index):,} of the training images of: {self.source}",
+            x_train=self.x_train[index],
+            y_train=self.y_train[index],
+            y_clean=None if self.y_clean is None else self.y_clean[index],
+            train_index=index if self.train_index is None else self.train_index[index],
             whole=None,
         )
         return replace(part, whole=(self.fingerprint, part.fingerprint))

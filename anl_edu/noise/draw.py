@@ -48,7 +48,8 @@ def corrupt(
     method
         ``"exact"``: of the n_i samples of class i, exactly int(T[i, j] n_i) get label j, chosen
         without replacement, and the rest keep i, so the realised rate falls slightly short
-        (0.792 for 0.8 on CIFAR-100), and warns where less than half is left. ``"independent"``: each label is drawn from its row.
+        (0.792 for 0.8 on CIFAR-100); a warning says so where less than half is left.
+        ``"independent"``: each label is drawn from its row.
     generator
         A CPU generator; the same state gives the same labels.
 

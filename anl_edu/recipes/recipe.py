@@ -79,6 +79,7 @@ class Recipe:
     train_images: int | None = None  # size of the stratified subset; None for all
     test_images: int | None = None
     train_eval: int | None = None  # training images predicted each epoch; None for all
+    held_out: float = 0.0  # share of the noisy training images kept aside, to choose by
 
     def __post_init__(self) -> None:
         # frozen inside too, and one form whatever came in: a list, a dict, an int for a float
@@ -93,7 +94,8 @@ class Recipe:
             _require(self, name, "a number above 0", lambda v: _is_number(v) and v > 0)
         for name in ("weight_decay", "l1", "entropy"):
             _require(self, name, "a number of at least 0", lambda v: _is_number(v) and v >= 0)
-        _require(self, "momentum", "in [0, 1)", lambda v: _is_number(v) and 0 <= v < 1)
+        for name in ("momentum", "held_out"):
+            _require(self, name, "in [0, 1)", lambda v: _is_number(v) and 0 <= v < 1)
         _require(
             self,
             "clip_norm",
@@ -109,7 +111,17 @@ class Recipe:
             "made of " + ", ".join(AUGMENTATIONS),
             lambda v: all(kind in AUGMENTATIONS for kind in v),
         )
-        for name in ("lr", "decay", "weight_decay", "l1", "entropy", "momentum", "clip_norm"):
+        numbers = (
+            "lr",
+            "decay",
+            "weight_decay",
+            "l1",
+            "entropy",
+            "momentum",
+            "clip_norm",
+            "held_out",
+        )
+        for name in numbers:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, float(getattr(self, name)))
         parameters = {k: _as_float(v) for k, v in self.loss_parameters.items()}

@@ -106,7 +106,7 @@ class Live(Iterator[EpochRecord]):
     ----------
     spec : RunSpec
     data : ImageData
-        What is trained on, with wrong and true labels.
+        What is trained on, with wrong and true labels; what the recipe holds out is in it.
     model : Module
     device : torch.device
     dtype : torch.dtype

@@ -38,6 +38,19 @@ class Run:
         """Best test accuracy of any epoch; choosing it needs clean labels, so it is no result."""
         return max(record.test_accuracy for record in self.records)
 
+    @property
+    def chosen(self) -> EpochRecord:
+        """The epoch with the highest accuracy on held-out noisy labels, the first of several.
+
+        Raises
+        ------
+        ValueError
+            The recipe held nothing out.
+        """
+        if not self.spec.recipe.held_out:
+            raise ValueError(f"{self.spec.stem} held no labels out: record with held_out=0.1, say")
+        return max(self.records, key=lambda record: record.held_out_accuracy or 0.0)
+
 
 def write(run: Run, folder: str | Path) -> Path:
     """Write a run as one JSON file; the file is whole or not there.

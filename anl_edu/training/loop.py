@@ -46,6 +46,9 @@ class Trainer:
         if track_gradients and not isinstance(loss, losses.Loss):
             raise TypeError(f"track_gradients needs a loss of anl_edu.losses; got {loss!r}")
         self.recipe, self.seed, self.loss = recipe, seed, loss
+        whole, held_out = data, None
+        if recipe.held_out:
+            data, held_out = data.hold_out(recipe.held_out, seed)
         self.where = devices.device(device)
         self.dtype = devices.precision(recipe.precision, self.where)
         self.track_gradients = track_gradients
@@ -78,6 +81,10 @@ class Trainer:
         self.y_train = data.y_train.to(self.where)  # (N,)
         self.x_test = plain.prepare(data.x_test.to(self.where))
         self.y_test = data.y_test.to(self.where)
+        self.x_held_out, self.y_held_out = self.x_test[:0], self.y_test[:0]
+        if held_out is not None:
+            self.x_held_out = plain.prepare(held_out.x_train.to(self.where))
+            self.y_held_out = held_out.y_train.to(self.where)
         self.probe = self._choose_probe(data)
         self.x_probe = plain.prepare(x_train[self.probe] if self.probe is not None else x_train)
         y_clean = self.y_train if data.y_clean is None else data.y_clean.to(self.where)
@@ -91,7 +98,7 @@ class Trainer:
         self.identity: dict[str, str] = {}
         self._held = contextlib.ExitStack()
         if self.path is not None:
-            self.identity = self._identify(data)
+            self.identity = self._identify(whole)
             self._held.enter_context(atomic.owning(self.path, "checkpoint"))
             try:
                 if self.path.exists():
@@ -178,7 +185,7 @@ class Trainer:
 
     @torch.no_grad()
     def _record(self, epoch: int, lr: float, loss: Tensor, start: float) -> EpochRecord:
-        test = self._logits(self.x_test).argmax(1) == self.y_test
+        test = self._right(self.x_test, self.y_test)
         logits = self._logits(self.x_probe)
         predicted, wrong = logits.argmax(1), self.y_probe != self.y_probe_clean
         parts = (
@@ -186,10 +193,11 @@ class Trainer:
             (predicted == self.y_probe)[~wrong],
             (predicted == self.y_probe_clean)[wrong],
             (predicted == self.y_probe)[wrong],
+            self._right(self.x_held_out, self.y_held_out),
         )
         # float32, as MPS has no float64: counts are exact in it up to 2**24
         train_loss, *counts = torch.stack([loss, *(part.float().sum() for part in parts)]).tolist()
-        accuracy, clean, true, memorised = (
+        accuracy, clean, true, memorised, held = (
             count / len(part) if len(part) else math.nan
             for count, part in zip(counts, parts, strict=True)
         )
@@ -201,8 +209,11 @@ class Trainer:
         seconds = time.perf_counter() - start
         return EpochRecord(
             epoch, self.recipe.epochs, train_loss, lr, accuracy, best, clean, true, memorised,
-            share, seconds,
+            share, seconds, held if self.recipe.held_out else None,
         )  # fmt: skip
+
+    def _right(self, prepared: Tensor, y: Tensor) -> Tensor:
+        return self._logits(prepared).argmax(1) == y if len(y) else y.bool()  # (N,)
 
     def _logits(self, prepared: Tensor) -> Tensor:
         parts = prepared.split(EVALUATION_BATCH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 
@@ -28,6 +28,7 @@ class EpochRecord:
     memorised: float  # share of wrongly labelled ones predicted as their wrong label
     wrong_share: float | None  # share of the logit-gradient norm that wrong labels contribute
     seconds: float
+    held_out_accuracy: float | None = None  # on the noisy labels that the recipe holds out
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as recorded runs and checkpoints store them."""
@@ -35,5 +36,7 @@ class EpochRecord:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EpochRecord:
-        """Make a record of stored values; a column that is not stored is NaN, others are left."""
-        return cls(**{f.name: values.get(f.name, math.nan) for f in fields(cls)})
+        """Make a record of stored values; a column that is not stored is NaN, or its default."""
+        known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        absent = {f.name: math.nan for f in fields(cls) if f.default is MISSING}
+        return cls(**{**absent, **known})

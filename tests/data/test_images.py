@@ -200,3 +200,23 @@ def test_what_is_known_before_loading_is_what_is_loaded(name):
     assert (tuple(d.x_train.shape[1:]), d.num_classes) == data.shape_of(name)
     assert len(d.mean) == len(d.std) == d.x_train.shape[1]
     assert d.name == name
+
+
+def test_holding_out_parts_the_training_images_and_keeps_who_they_are():
+    d = data.load("digits")
+    noisy = d.with_labels(noise.corrupt(d.y_train, noise.symmetric(10, 0.6)))
+    kept, out = noisy.hold_out(0.25, seed=3)
+    assert len(out.y_train) == 360  # a quarter of 1,437, rounded up
+    both = torch.cat([kept.train_index, out.train_index])
+    assert sorted(both.tolist()) == sorted(noisy.train_index.tolist())
+    place = {int(i): n for n, i in enumerate(noisy.train_index)}
+    for part in (kept, out):
+        at = torch.tensor([place[int(i)] for i in part.train_index])
+        assert torch.equal(part.x_train, noisy.x_train[at])
+        assert torch.equal(part.y_train, noisy.y_train[at])
+        assert torch.equal(part.y_clean, noisy.y_clean[at])
+        assert part.fingerprint == d.fingerprint
+    assert not torch.equal(out.train_index, noisy.hold_out(0.25, seed=4)[1].train_index)
+    for share in (0.0, 1.0, -0.1):
+        with pytest.raises(ValueError, match=f"cannot hold out a share of {share} of 1437"):
+            d.hold_out(share)

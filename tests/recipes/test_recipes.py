@@ -31,6 +31,7 @@ ALIKE = {
     "schedule": "cosine",
     "decay": 1.0,
     "precision": "float32",
+    "held_out": 0.0,
 }
 DIGITS = {
     "dataset": "digits",

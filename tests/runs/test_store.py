@@ -149,3 +149,17 @@ def test_a_folder_never_mixes(run: Run, tmp_path: Path, key: str, value: str, wo
     # another data set or scale is another matter
     runs.write(replace(other, spec=replace(run.spec, dataset="cifar10")), tmp_path)
     assert len(runs.find(tmp_path)) == 3
+
+
+def test_the_chosen_epoch_is_that_of_the_held_out_noisy_labels(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="held no labels out"):
+        _ = run.chosen
+    spec = RunSpec("digits", "ce", seed=3, changes={**TINY, "held_out": 0.1})
+    seen = [
+        replace(run.records[0], epoch=epoch, held_out_accuracy=held, test_accuracy=test)
+        for epoch, held, test in ((1, 0.2, 0.9), (2, 0.4, 0.6), (3, 0.4, 0.5))
+    ]
+    chosen = replace(run, spec=spec, records=tuple(seen)).chosen
+    assert (chosen.epoch, chosen.test_accuracy) == (2, 0.6)
+    path = runs.write(runs.start(spec, device="cpu").finish(), tmp_path)
+    assert 0 <= runs.read(path).chosen.held_out_accuracy <= 1

@@ -178,6 +178,23 @@ def test_a_part_of_the_training_set_can_stand_for_the_whole() -> None:
     assert sampled[-1].test_accuracy == records[-1].test_accuracy
 
 
+def test_labels_held_out_are_looked_at_and_never_trained_on() -> None:
+    d = tiny(n=60)
+    r = recipe(epochs=2, held_out=0.3)
+    kept, out = d.hold_out(0.3, seed=5)
+    assert len(out.y_train) == 18
+    model, records = run(r, d, seed=5)
+    assert records[-1].held_out_accuracy == pytest.approx(
+        training.evaluate(model, out.x_train, out.y_train, d.mean, d.std, device="cpu")
+    )
+    alone, without = run(recipe(epochs=2), kept, seed=5)
+    assert same(model, alone)
+    assert without[-1].held_out_accuracy is None
+    assert without[-1].memorised == records[-1].memorised
+    with pytest.raises(ValueError, match=r"cannot hold out a share of 0.99 of 60"):
+        training.fit(model, d, r.build_loss(), r.replace(held_out=0.99), seed=5)
+
+
 def test_a_last_batch_of_one_image_is_left_out() -> None:
     _, records = run(recipe(epochs=1, batch_size=7), tiny(n=50))
     assert math.isfinite(records[0].train_loss)

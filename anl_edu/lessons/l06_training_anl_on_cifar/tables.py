@@ -13,7 +13,6 @@ from torch import nn
 
 from anl_edu import losses, recipes, runs
 from anl_edu.lessons.l06_training_anl_on_cifar.figures import SMALL, flat
-from anl_edu.lessons.l06_training_anl_on_cifar.held_out import Watched
 from anl_edu.runs import Run
 from anl_edu.runs.table import mean_and_spread
 
@@ -78,14 +77,14 @@ def settings_table(tried: Mapping[str, tuple[nn.Module, Sequence[Any]]], *names:
     return Markdown(words + _github([row(name) for name in names or tried], heads))
 
 
-def stopping_table(watched: Mapping[str, Sequence[Watched]]) -> Markdown:
+def stopping_table(watched: Mapping[str, Sequence[Run]]) -> Markdown:
     """Table the last epoch beside the one chosen on held-out noisy labels, over seeds."""
     rows = [
         [
             losses.label(loss),
-            mean_and_spread([w.last for w in some]),
-            mean_and_spread([w.stopped for w in some]),
-            ", ".join(str(w.chosen) for w in some),
+            mean_and_spread([run.last.test_accuracy for run in some]),
+            mean_and_spread([run.chosen.test_accuracy for run in some]),
+            ", ".join(str(run.chosen.epoch) for run in some),
         ]
         for loss, some in watched.items()
     ]
