@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from anl_edu.runs import Live
+    from anl_edu.teach.follow import Follow
 
 # Examples for the help, so that it needs no torch; tests hold them against the real names.
 DATASETS = "digits, digit-pairs, cifar10, cifar100"
@@ -74,13 +75,15 @@ def demo(
     torch.set_num_threads(1)  # so small a network gains nothing from a second core
     digits = data.load("digits")
     say(f"{digits.source}; {rate:.0%} symmetric label noise, seeds: {seeds}\n")
-    made = []
+    made, follow = [], page.followed(specs[0], digits)
     with progress_bar(total=sum(spec.recipe.epochs for spec in specs), unit="epoch") as bar:
         for live in page.train(specs, digits):
             bar.set_description(f"{losses.label(live.spec.loss)}, seed {live.spec.seed}")
-            _watch(live, bar)
+            spec = live.spec
+            shown = follow if spec.seed == 0 and spec.loss in page.WALL else None
+            _watch(live, bar, shown)
             made.append(live.run())
-    page.write(made, out)
+    page.write(made, out, follow)
     say("\n" + runs.table(made) + "\n")
     say(page.READING)
     say(f"\nReport: {out}")
@@ -340,7 +343,9 @@ def doctor_command() -> None:
     say(tabulate(rows, headers=["", "what", "found", "to do"]))
 
 
-def _watch(live: Live, bar: tqdm) -> None:
+def _watch(live: Live, bar: tqdm, follow: Follow | None = None) -> None:
+    if follow is not None:
+        follow.look(live.spec.loss, live)
     with warnings.catch_warnings():
         # a run that diverges says so at every epoch; one word at the end is enough here
         warnings.filterwarnings("ignore", "the training loss of epoch", RuntimeWarning)
@@ -348,6 +353,8 @@ def _watch(live: Live, bar: tqdm) -> None:
             shown = {"test": each.test_accuracy, "memorised": each.memorised}
             bar.set_postfix_str(", ".join(f"{k} {_share(v, 3)}" for k, v in shown.items()))
             bar.update()
+            if follow is not None:
+                follow.look(live.spec.loss, live)
 
 
 def _share(value: float, digits: int = 4) -> str:

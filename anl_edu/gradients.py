@@ -26,9 +26,9 @@ def logit_gradient(name: str, logits: Tensor, targets: Tensor, **parameters: Any
     """Gradient of one sample's loss at its logits, in closed form.
 
     With e the one-hot label, l_k = -log p_k and S = sum_k l_k:
-    CE p - e; MAE p_y (p - e); NCE [(p - e) S - l_y (K p - 1)] / S^2. For NNCE let M_k = A - l_k and
-    T = sum_k M_k; where p_k < p_min the clamp makes M_k = 0 and passes no gradient, so with c_k = 1
-    for the other classes and C = sum_k c_k: [c_y (p - e) T - M_y (C p - c)] / T^2.
+    CE p - e; MAE p_y (p - e); NCE [(p - e) S - l_y (K p - 1)] / S^2. For NNCE let F_k = A - l_k and
+    F = sum_k F_k; where p_k < p_min the clamp makes F_k = 0 and passes no gradient, so with c_k = 1
+    for the other classes and C = sum_k c_k: [c_y (p - e) F - F_y (C p - c)] / F^2.
 
     Parameters
     ----------
@@ -67,10 +67,10 @@ def logit_gradient(name: str, logits: Tensor, targets: Tensor, **parameters: Any
         return (difference * S - l.gather(1, y) * (l.shape[1] * p - 1)) / S**2
     A = losses.ce_maximum(**settings)
     c = (l <= A).to(l.dtype)
-    M = A - l.clamp(max=A)
-    T = M.sum(1, keepdim=True)
+    F_k = A - l.clamp(max=A)
+    F = F_k.sum(1, keepdim=True)
     C = c.sum(1, keepdim=True)
-    return (c.gather(1, y) * difference * T - M.gather(1, y) * (C * p - c)) / T**2
+    return (c.gather(1, y) * difference * F - F_k.gather(1, y) * (C * p - c)) / F**2
 
 
 def label_gradient(

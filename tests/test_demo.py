@@ -1,11 +1,17 @@
 """The report's numbers are those of the runs."""
 
+import base64
+import json
+import re
+import zlib
 from dataclasses import replace
 from statistics import fmean, stdev
 
+import numpy as np
 import pytest
+from plotly.offline import get_plotlyjs
 
-from anl_edu import demo, runs
+from anl_edu import data, demo, runs
 from anl_edu.runs import RunSpec
 from anl_edu.runs.table import READING
 
@@ -57,6 +63,48 @@ def test_the_page_tells_in_what_the_losses_differ(made):
         "in the loss and its penalty alone: CE (L1 0, weight decay 0); "
         "ANL-CE (alpha 5, beta 5, p_min 1e-07, L1 5e-05, weight decay 0)." in page
     )
+
+
+def unpacked(page: str) -> tuple[str, dict]:
+    """Return the script of plotly and the figures that travel in the page."""
+    (text,) = re.findall(r'<script type="text/plain" id="packed">([^<]*)</script>', page)
+    script, _, figures = zlib.decompress(base64.b85decode(text.replace(",", "<")), 31).partition(
+        b"\0"
+    )
+    return script.decode(), json.loads(figures)
+
+
+def test_the_page_carries_plotly_and_its_figures(made):
+    script, figures = unpacked(demo.page(made))
+    assert script == get_plotlyjs()
+    assert list(figures) == [f"chart-{i}" for i in range(4)]
+    curve = next(t for t in figures["chart-0"]["data"] if t.get("name") == "ANL-CE")
+    x, y = (np.frombuffer(base64.b64decode(curve[k]["bdata"]), curve[k]["dtype"]) for k in "xy")
+    assert x.tolist() == [1, 2]
+    last = [100 * run.last.test_accuracy for run in made[2:]]
+    assert y[-1] == pytest.approx(fmean(last))
+
+
+def test_each_loss_is_explained_and_each_chart_asked_about(made):
+    page = demo.page(made)
+    assert "−log p<sub>y</sub>" in page
+    assert "5 (1 − F<sub>y</sub> / Σ F<sub>k</sub>)" in page
+    assert "9.21" not in page  # NCE+RCE was not trained here
+    assert page.count("<h2>") == page.count("<section>") + 2
+
+
+def test_the_wall_shows_what_the_two_models_say(made):
+    spec = RunSpec("digits", "ce", changes={"epochs": 2})
+    digits = data.load("digits")
+    follow = demo.followed(spec, digits)
+    for loss in demo.WALL:
+        live = runs.start(replace(spec, loss=loss), digits, device="cpu")
+        follow.train({loss: live})
+    page = demo.page(made, follow)
+    _, figures = unpacked(page)
+    assert [frame["name"] for frame in figures["chart-0"]["frames"]] == ["0", "1", "2"]
+    assert page.count('role="group"') == 1
+    assert demo.followed(replace(spec, noise="none", rate=0.0), digits) is None
 
 
 def test_a_report_of_nothing_is_refused_and_leaves_no_file(tmp_path):

@@ -181,6 +181,8 @@ def test_claims_are_held_by_nbval(path: Path) -> None:
             data = output.get("data", {})
             assert set(data) <= {"text/plain", "text/html"}, cell["id"]
             assert "text/html" not in data or "claims(" in source(cell), cell["id"]
+            refuted = re.findall(r"^no: .*", "".join(data.get("text/plain", "")), re.M)
+            assert refuted == [], cell["id"]  # the text says what did not come out
     tags = {tag for cell in code(path) for tag in cell["metadata"].get("tags", [])}
     assert tags.isdisjoint({"nbval-skip", "raises-exception", "nbval-raises-exception"})
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
+import nbformat
 import pytest
 
 from anl_edu import losses, noise, runs
@@ -98,3 +99,29 @@ def test_when_not_to_use_anl_shows_the_recorded_runs_as_they_are() -> None:
     }
     assert f"CE is at {at_5['ce']} % and ANL-CE at {at_5['anl-ce']} %" in page
     assert ablation.table("digits") in page
+
+
+MATHS = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.S)
+
+
+def formulas_by_lesson() -> dict[str, list[str]]:
+    """Give every formula of each lesson's text, but for the table of letters itself."""
+    found = {}
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        said = [c.source for c in cells if c.cell_type == "markdown" and c.id != "letters"]
+        found[path.name[:2]] = [formula for text in said for formula in MATHS.findall(text)]
+    return found
+
+
+def test_letters_are_first_used_where_their_table_says() -> None:
+    (path,) = (ROOT / "notebooks").glob("00-*.ipynb")
+    (table,) = (c for c in nbformat.read(path, as_version=4).cells if c.id == "letters")
+    rows = re.findall(r"^\| (\$.+?) \| .+? \| (\d\d) \|$", table.source, re.M)
+    assert len(rows) > 20
+    formulas = formulas_by_lesson()
+    for letters, first in rows:
+        names = [re.escape(name) for name in re.findall(r"\$(.+?)\$", letters)]
+        used = re.compile(rf"(?<![A-Za-z\\])(?:{'|'.join(names)})(?![A-Za-z])")
+        lessons = [lesson for lesson, some in formulas.items() if any(map(used.search, some))]
+        assert lessons[:1] == [first], letters

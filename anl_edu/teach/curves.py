@@ -74,11 +74,13 @@ def gradient_shares(
     )
     fig = _curves(fig, runs, "wrong_share")
     if noise is not None:
-        fig.add_hline(
-            y=100 * noise,
+        last = max(record.epoch for group in runs.values() for run in group for record in run)
+        fig.add_scatter(
+            x=[1, last],
+            y=[100 * noise] * 2,
+            mode="lines",
             line={"color": "#777777", "dash": "dot", "width": 1.5},
-            annotation={"text": f"wrong labels in the data: {100 * noise:.1f} %", "font_size": 12},
-            annotation_position="top right",
+            name=f"wrong labels in the data: {100 * noise:.1f} %",
         )
     return fig
 

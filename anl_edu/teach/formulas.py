@@ -155,8 +155,8 @@ FORMULAS: tuple[Formula, ...] = (
         lambda K: K - 1, lambda K: (0.0, 1.0), lambda K: 1 - 1 / K, _mae,
     ),
     Formula(
-        "rce", r"$a\,(1 - p_y)$, $a = -\log 10^{-4} = 9.21$", r"$a\,(K - 1)$", r"$[0, a]$",
-        r"$a\,(1 - \frac1K)$", r"$-a\,p_y (1 - p_y)$",
+        "rce", r"$r\,(1 - p_y)$, $r = -\log 10^{-4} = 9.21$", r"$r\,(K - 1)$", r"$[0, r]$",
+        r"$r\,(1 - \frac1K)$", r"$-r\,p_y (1 - p_y)$",
         lambda K: A_RCE * (K - 1), lambda K: (0.0, A_RCE), lambda K: A_RCE * (1 - 1 / K),
         _sum((A_RCE, _mae)),
     ),
@@ -167,8 +167,8 @@ FORMULAS: tuple[Formula, ...] = (
     ),
     Formula(
         "sce", r"$\alpha\,\text{CE} + \beta\,\text{RCE}$",
-        r"$-\alpha \sum_k \log p_k + \beta a (K - 1)$", r"$[0, \infty)$",
-        r"$\alpha \log K + \beta a (1 - \frac1K)$", r"$-(\alpha + \beta a\,p_y)(1 - p_y)$",
+        r"$-\alpha \sum_k \log p_k + \beta r (K - 1)$", r"$[0, \infty)$",
+        r"$\alpha \log K + \beta r (1 - \frac1K)$", r"$-(\alpha + \beta r\,p_y)(1 - p_y)$",
         None, lambda K: (0.0, math.inf),
         lambda K: ALPHA * math.log(K) + BETA * A_RCE * (1 - 1 / K),
         _sum((ALPHA, _ce), (BETA * A_RCE, _mae)), _WEIGHTS,
@@ -197,8 +197,8 @@ FORMULAS: tuple[Formula, ...] = (
     ),
     _alpha_beta("nce+mae", "NCE", _nce, "MAE", _mae),
     Formula(
-        "nce+rce", r"$\alpha\,\text{NCE} + \beta\,\text{RCE}$", r"$\alpha + \beta a (K - 1)$",
-        r"$[0, \alpha + \beta a]$", r"$\alpha \frac1K + \beta a (1 - \frac1K)$", "the sum of both",
+        "nce+rce", r"$\alpha\,\text{NCE} + \beta\,\text{RCE}$", r"$\alpha + \beta r (K - 1)$",
+        r"$[0, \alpha + \beta r]$", r"$\alpha \frac1K + \beta r (1 - \frac1K)$", "the sum of both",
         lambda K: ALPHA + BETA * A_RCE * (K - 1), lambda K: (0.0, ALPHA + BETA * A_RCE),
         lambda K: ALPHA / K + BETA * A_RCE * (1 - 1 / K),
         _sum((ALPHA, _nce), (BETA * A_RCE, _mae)), _WEIGHTS,
@@ -209,7 +209,7 @@ FORMULAS: tuple[Formula, ...] = (
 
 HEAD = r"""# Formulas
 
-Each loss that the lessons teach, for one sample with label $y$: $z$ are the $K$ logits,
+Each loss that the lessons teach, and SCE, for one sample with label $y$: $z$ are the $K$ logits,
 $p = \text{softmax}(z)$. MAE is on this package's scale; the papers write $2\,(1 - p_y)$.
 
 - **Sum over labels**: $\sum_{k} \ell(p, k)$. Where it is the same for every prediction the loss is

@@ -323,30 +323,30 @@ register(
 
 def _judge_ambiguous(answer: Any) -> str | None:
     if not isinstance(answer, list | tuple) or len(answer) != 2:
-        raise AnswerError("give two things, (q, T): three numbers and a 3 by 3 matrix")
-    q, T = (as_numbers(part) for part in answer)
-    if q.shape != (3,) or T.shape != (3, 3):
+        raise AnswerError("give two things, (m, T): three numbers and a 3 by 3 matrix")
+    m, T = (as_numbers(part) for part in answer)
+    if m.shape != (3,) or T.shape != (3, 3):
         raise AnswerError(
-            f"q must have shape (3,) and T (3, 3); got {tuple(q.shape)} and {tuple(T.shape)}"
+            f"m must have shape (3,) and T (3, 3); got {tuple(m.shape)} and {tuple(T.shape)}"
         )
-    if not (q.isfinite().all() and T.isfinite().all()):
-        raise AnswerError("q or T has infinite or NaN entries")
-    if (q < 0).any() or not _ones(q.sum()):
-        return "not-q"
+    if not (m.isfinite().all() and T.isfinite().all()):
+        raise AnswerError("m or T has infinite or NaN entries")
+    if (m < 0).any() or not _ones(m.sum()):
+        return "not-m"
     if (T < 0).any() or not _ones(T.sum(1)):
         return "columns" if ((T >= 0).all() and _ones(T.sum(0))) else "not-rows"
     off = T - 2 * torch.eye(3, dtype=T.dtype)  # the diagonal can no longer win
     if (T.diagonal() <= off.max(1).values + 1e-9).any():
         return "not-dominant"
-    if q.max() > 1 - 1e-9:
+    if m.max() > 1 - 1e-9:
         return "clear-image"
-    top = q.sort(descending=True).values
+    top = m.sort(descending=True).values
     if top[0] - top[1] < 1e-9:
         return "clean-tie"
     if torch.allclose(T, torch.eye(3, dtype=T.dtype)):
         return "no-noise"
-    noisy = q @ T
-    if noisy.argmax() == q.argmax() or noisy.max() - noisy[q.argmax()] < 1e-9:
+    noisy = m @ T
+    if noisy.argmax() == m.argmax() or noisy.max() - noisy[m.argmax()] < 1e-9:
         even = torch.allclose(T, T.T) and torch.allclose(T.diagonal(), T[0, 0].expand(3))
         level = torch.allclose(T[0, 1], T[0, 2]) and torch.allclose(T[0, 1], T[1, 2])
         return "symmetric" if even and level else "same"
@@ -366,43 +366,43 @@ register(
         name="02-ambiguous",
         lesson=2,
         difficulty=3,
-        task="Give (q, T): class probabilities q of an ambiguous image and a T whose diagonal "
+        task="Give (m, T): class probabilities m of an ambiguous image and a T whose diagonal "
         "wins every row, such that MAE prefers another class under noise.",
         judge=_judge_ambiguous,
         hints={
-            "not-q": "q must be three probabilities that add to 1.",
+            "not-m": "m must be three probabilities that add to 1.",
             "not-rows": "each row of T must be probabilities that add to 1.",
             "columns": "your columns add to 1; it is the rows that must. Transpose T.",
             "not-dominant": "in some row of T the diagonal is not the largest entry, so the "
             "theorem does not promise anything; find one where it is.",
             "clear-image": "this image belongs to one class for sure, so the best clean risk is "
             "zero and the theorem holds. Make the image ambiguous.",
-            "clean-tie": "q has two equally likely classes, so no class was preferred to begin "
+            "clean-tie": "m has two equally likely classes, so no class was preferred to begin "
             "with. Let one lead a little.",
             "no-noise": "this T leaves every label as it is. Let a class lose some of its labels.",
             "symmetric": "symmetric noise shrinks all gaps between classes alike and never "
             "reorders them. Let the classes suffer differently.",
-            "same": "after the noise the same class still leads, in q T. Let the leading class "
+            "same": "after the noise the same class still leads, in m T. Let the leading class "
             "lose more of its labels, and the second fewer.",
         },
         general_hints=[
             "MAE prefers the class that is most frequent among the noisy labels: the largest "
-            "entry of q T.",
-            "Start from q = (0.55, 0.45, 0): a narrow lead is easily lost.",
+            "entry of m T.",
+            "Start from m = (0.55, 0.45, 0): a narrow lead is easily lost.",
             "Let class 0 lose 40 % of its labels to class 2, and class 1 lose none.",
         ],
         solution=(
-            "q = [0.55, 0.45, 0.0]\n"
+            "m = [0.55, 0.45, 0.0]\n"
             "T = [[0.6, 0.0, 0.4],    # class 0 loses labels to class 2\n"
             "     [0.0, 1.0, 0.0],\n"
             "     [0.0, 0.0, 1.0]]\n"
-            "# q T = (0.33, 0.45, 0.22): class 1 leads now\n"
-            "answer = (q, T)"
+            "# m T = (0.33, 0.45, 0.22): class 1 leads now\n"
+            "answer = (m, T)"
         ),
-        because="MAE names the most frequent noisy label, the largest entry of q T. Class 0 keeps "
+        because="MAE names the most frequent noisy label, the largest entry of m T. Class 0 keeps "
         "the majority of its own labels, and still loses enough of them for class 1 to lead.",
         wrong_bank=[
-            (([0.55, 0.55, 0.0], _LEAKY), "not-q"),
+            (([0.55, 0.55, 0.0], _LEAKY), "not-m"),
             ((_UNSURE, [[0.6, 0.0, 0.3], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), "not-rows"),
             ((_UNSURE, torch.tensor([[0.6, 0.3, 0.0], [0.4, 0.7, 0.3], [0, 0, 0.7]])), "columns"),
             ((_UNSURE, [[0.4, 0.6, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), "not-dominant"),

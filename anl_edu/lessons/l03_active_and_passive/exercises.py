@@ -248,14 +248,14 @@ register(
 
 _R = -math.log(1e-4)
 _FACTOR_MISTAKES: dict[str, Callable[..., Any]] = {
-    "published": lambda K: 1 / 4 * (K - 1),
-    "base-ten": lambda K: 1 / (4 * (K - 1)),
-    "papers-scale": lambda K: 1 / (2 * (K - 1)),
-    "by-k": lambda K: 1 / K,
+    "normalised": lambda K: 1 / (K - 1),
+    "meant": lambda K: _R / (4 * (K - 1)),
+    "no-log": lambda K: 1 / 4 * (K - 1),
+    "papers-log": lambda K: 4 * (K - 1) / 4,
+    "papers-scale": lambda K: 1 / 4 * (K - 1) * _R / 2,
+    "by-k": lambda K: K / 4 * _R,
     "rce": lambda K: _R,
-    "kept-log": lambda K: _R / (K - 1),
-    "normaliser": lambda K: 1 / (_R * (K - 1)),
-    "upside-down": lambda K: K - 1,
+    "sum": lambda K: 1 / 4 * (K - 1) * _R * (K - 1),
 }
 
 register(
@@ -263,41 +263,38 @@ register(
         name="03-factor",
         lesson=3,
         difficulty=2,
-        task="Write nrce_factor(K): the number c in NRCE = c · MAE, with MAE = 1 - p_y.",
+        task="Write coded_factor(K): the number c for which the published code's NRCE is c · MAE, "
+        "with MAE = 1 - p_y.",
         judge=judge_function(
-            lambda K: 1 / (K - 1), [(3,), (10,), (100,)], _FACTOR_MISTAKES, atol=1e-9
+            lambda K: 1 / 4 * (K - 1) * _R, [(3,), (10,), (100,)], _FACTOR_MISTAKES, atol=1e-9
         ),
         hints={
-            "published": "this is the published code's expression, 1/4*(K-1): Python divides "
-            "first, so that it grows with K.",
-            "base-ten": "this is what the published code meant to multiply RCE by, with the "
-            "papers' log 0 = -4. Whatever stands for log 0, it cancels.",
+            "normalised": "this is NRCE as it should be. What does the line of code multiply by?",
+            "meant": "this is what the authors meant to write. Python reads 1 / 4 * (K - 1) from "
+            "left to right.",
+            "no-log": "this is what RCE is multiplied by; RCE itself is not yet MAE.",
+            "papers-log": "with log 0 = -4 it would be so; the code's RCE has log 1e-4 = -9.21.",
             "papers-scale": "that is against 2 (1 - p_y), as some papers write MAE; here MAE is "
             "1 - p_y.",
-            "by-k": "the sum over labels has K terms, but it adds to K - 1 times the constant, "
-            "not K.",
-            "rce": "this is RCE's own factor, before normalising.",
-            "kept-log": "the constant |log 1e-4| stands above and below the fraction: it cancels.",
-            "normaliser": "this is what RCE is multiplied by to normalise it; RCE itself still "
-            "has to be written in terms of MAE.",
-            "upside-down": "the fraction is upside down.",
+            "by-k": "the code has K - 1, not K.",
+            "rce": "this is RCE's own factor, before the line of code multiplies it.",
+            "sum": "this is what it adds to over the labels: the cell above printed it.",
         },
         general_hints=[
-            "RCE = r (1 - p_y) with r = |log 1e-4|. What does it add to over all K labels?",
-            "The sum is r (K - 1). Divide, and r is gone.",
-            "NRCE = (1 - p_y)/(K - 1), and 1 - p_y is MAE.",
+            "RCE = r (1 - p_y) with r = |log 1e-4|; the line multiplies RCE by normalizor.",
+            "Python reads 1 / 4 * (K - 1) as (1 / 4) * (K - 1).",
+            "c = (K - 1) / 4 times 9.21. For K = 10 that is 20.7: a weight, not a normalisation.",
         ],
-        solution="def nrce_factor(K):\n    return 1 / (K - 1)",
-        because="RCE is r (1 - p_y), and over the labels 1 - p_k adds to K - 1: the number r "
-        "stands above and below the fraction, so nothing of RCE's own is left.",
+        solution="import math\n\n\ndef coded_factor(K):\n    return (K - 1) / 4 * -math.log(1e-4)",
+        because="RCE is r (1 - p_y), r = 9.21, and the line multiplies by (K - 1) / 4. Normalised "
+        "it would be 1 / (K - 1): the coded weight is (K - 1)² r / 4 times as large, 186.5 for "
+        "K = 10. It is still MAE, and a smaller beta hides it.",
         wrong_bank=[(fn, key) for key, fn in _FACTOR_MISTAKES.items()],
         right_bank=[
-            lambda K: 1 / (K - 1),
-            lambda K: 2 / (2 * K - 2),
-            lambda K: _R / (_R * (K - 1)),
-            lambda K: torch.tensor(1.0) / (K - 1),
-            lambda K: Fraction(1, K - 1),
-            lambda K: [1 / (K - 1)],
+            lambda K: (K - 1) / 4 * _R,
+            lambda K: 0.25 * _R * (K - 1),
+            lambda K: torch.tensor((K - 1) / 4 * _R, dtype=torch.float64),
+            lambda K: [(K - 1) / 4 * _R],
         ],
     )
 )
@@ -327,16 +324,34 @@ def _judge_not_mae(answer: Any) -> str | None:
         return "wrong-way"
     if _line_in(p, table):
         return "still-mae"
+    if _is_scaled_mae(p, table):
+        return "scaled-mae"
     return "nce" if _line_in(p.log() / p.log().sum(1, keepdim=True), table) else None
+
+
+def _is_scaled_mae(p: Tensor, table: Tensor) -> bool:
+    """Tell whether the table is MAE of logits times some number, as that of g(p) = p**a is."""
+    from scipy.optimize import minimize_scalar
+
+    def rest(log_a: float) -> float:
+        return _rest((math.exp(log_a) * p.log()).softmax(1), table)
+
+    found = minimize_scalar(rest, bounds=(math.log(0.1), math.log(10)), method="bounded")
+    return bool(found.fun < 1e-4)
 
 
 def _line_in(x: Tensor, table: Tensor) -> bool:
     """Tell whether the table is a x + b_k, with one slope and a constant for each label."""
+    return _rest(x, table) < 1e-4
+
+
+def _rest(x: Tensor, table: Tensor) -> float:
+    """Return what a x + b_k, fitted to the table, leaves at most, as a part of its spread."""
     constants = torch.eye(6, dtype=x.dtype).repeat(len(x), 1)
     X = torch.cat([x.reshape(-1, 1), constants], 1)  # (40 * 6, 1 + 6)
     value = table.flatten()
     rest = value - X @ torch.linalg.lstsq(X, value[:, None]).solution[:, 0]
-    return bool(rest.abs().max() < 1e-4 * (value.max() - value.min()))
+    return (rest.abs().max() / (value.max() - value.min())).item()
 
 
 def _values(answer: Callable[..., Any], p: Tensor, y: Tensor) -> Tensor:
@@ -373,6 +388,8 @@ register(
             "round, for instance 1 - ...",
             "still-mae": "this is a straight line in p_y: MAE in disguise once more, whatever "
             "constants are added.",
+            "scaled-mae": "these fractions are a softmax once more, of the logits times a number: "
+            "the loss is MAE of scaled logits, as for every power of p. Take a g that is none.",
             "nce": "this is NCE, the active half, times a number and plus constants. Normalise "
             "something other than -log p.",
         },
@@ -380,15 +397,16 @@ register(
             "Normalising makes anything symmetric: choose g(p_k) > 0 and divide by its sum over "
             "the labels.",
             "If g grows with p, then 1 - g(p_y) / sum_k g(p_k) falls as p_y grows.",
-            "With g(p) = p the sum is 1 and you are back at MAE. Try p squared.",
+            "With g(p) = p the sum is 1 and you are back at MAE; with a power, at MAE of scaled "
+            "logits. Try a sum of two powers.",
         ],
         solution=(
             "def loss(p, y):\n"
-            "    g = p**2\n"
+            "    g = p + p**2\n"
             "    return 1 - g.gather(1, y[:, None]).squeeze(1) / g.sum(1)"
         ),
         because="The fractions g(p_k) / sum g add to 1 over the labels, so the losses add to "
-        "K - 1; and g is no straight line, so the loss is none in p_y either.",
+        "K - 1. And g is no power of p: those of p**a are softmax(a z), MAE of scaled logits.",
         wrong_bank=[
             (lambda p, y: p.sum(1), "constant"),
             (lambda p, y: -_own(p, y).log(), "not-symmetric"),
@@ -396,6 +414,9 @@ register(
             (lambda p, y: 2 * (1 - _own(p, y)), "still-mae"),
             (lambda p, y: 2 * (1 - _own(p, y)) + 0.1 * y, "still-mae"),
             (lambda p, y: 1 - _own(p, y) + 5 * y, "still-mae"),
+            (_complement_of(lambda p: p**2), "scaled-mae"),
+            (_complement_of(torch.sqrt), "scaled-mae"),
+            (lambda p, y: 1e3 + 7 * _complement_of(lambda q: q**3)(p, y), "scaled-mae"),
             (_nce_of, "nce"),
             (lambda p, y: 3 * _nce_of(p, y), "nce"),
             (lambda p, y: _nce_of(p, y) + 3, "nce"),
@@ -409,12 +430,13 @@ register(
             (lambda p, y: torch.zeros(3, dtype=torch.bool).mean(), "error"),
         ],
         right_bank=[
-            _complement_of(lambda p: p**2),
-            _complement_of(torch.sqrt),
+            _complement_of(lambda p: p + p**2),
+            _complement_of(lambda p: p.sqrt() + p),
+            _complement_of(torch.expm1),
             lambda p, y: losses.nnce(p.log(), y),
             lambda p, y: losses.nfl(p.log(), y),
-            lambda p, y: _complement_of(lambda q: q**3)(p, y).tolist(),
-            lambda p, y: 1e3 + _complement_of(lambda q: q**2)(p, y),
+            lambda p, y: _complement_of(lambda q: q + q**3)(p, y).tolist(),
+            lambda p, y: 1e3 + _complement_of(lambda q: q + q**2)(p, y),
         ],
     )
 )

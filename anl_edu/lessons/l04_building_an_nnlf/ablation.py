@@ -1,7 +1,7 @@
 """Which part of ANL does what: recorded runs that differ in one thing each, and the dip.
 
-The runs were made by ``anl-edu record --noise symmetric:0.6 --seeds 5`` with ``--loss`` and
-``--set`` as `ROWS` says. The dip is trained live.
+The runs were made by ``anl-edu record --noise symmetric:0.6 --seeds 5`` with ``--dataset``, and
+``--loss`` and ``--set`` as `ROWS` says. The dip is trained live.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import nn
 from anl_edu import losses, paths, runs
 from anl_edu.data import ImageData
 from anl_edu.progress_bar import progress_bar
+from anl_edu.recipes import Recipe
 from anl_edu.runs import Run, RunSpec
 from anl_edu.runs.table import mean_and_spread
 from anl_edu.teach.figure import new_figure
@@ -41,7 +42,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def recorded(dataset: str) -> dict[str, list[Run]]:
-    """Return the runs of each of `ROWS`, one a seed; ``"digits"`` has been recorded so far."""
+    """Return the runs of each of `ROWS`, one a seed, on ``"digits"`` or ``"cifar10"``."""
     folder = paths.recorded_runs()
     return {
         name: [
@@ -55,7 +56,10 @@ def recorded(dataset: str) -> dict[str, list[Run]]:
 
 
 def table(dataset: str) -> str:
-    """Return the ablation as Markdown: last epoch, its worst seed, memorised; mean ± deviation."""
+    """Return the ablation as Markdown: penalty, last epoch, its worst seed, memorised.
+
+    Mean ± sample deviation over `SEEDS`, in percent.
+    """
     from tabulate import tabulate
 
     lines = []
@@ -63,10 +67,15 @@ def table(dataset: str) -> str:
         last = mean_and_spread([run.last.test_accuracy for run in group])
         worst = f"{100 * min(run.last.test_accuracy for run in group):.1f}"
         memorised = mean_and_spread([run.last.memorised for run in group])
-        lines.append([name, last, worst, memorised])
-    heads = ["trained with", "last epoch", "worst seed", "memorised"]
-    align = ("left", "right", "right", "right")
+        lines.append([name, _penalty(group[0].spec.recipe), last, worst, memorised])
+    heads = ["trained with", "penalty", "last epoch", "worst seed", "memorised"]
+    align = ("left", "left", "right", "right", "right")
     return tabulate(lines, heads, "github", colalign=align, disable_numparse=True)
+
+
+def _penalty(recipe: Recipe) -> str:
+    said = {"L1": recipe.l1, "weight decay": recipe.weight_decay}
+    return ", ".join(f"{name} {weight:g}" for name, weight in said.items() if weight) or "none"
 
 
 def summary(dataset: str) -> dict[str, tuple[float, float]]:

@@ -115,21 +115,21 @@ _A = losses.ce_maximum()
 
 
 def _parts(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return p, e, M (N, K) and M_y, T (N, 1)."""
+    """Return p, e, F_k (N, K) and F_y, F (N, 1)."""
     p = logits.softmax(1)
     e = F.one_hot(targets, logits.shape[1]).to(p.dtype)
-    M = _A + p.log()
-    return p, e, M, (M * e).sum(1, keepdim=True), M.sum(1, keepdim=True)
+    F_k = _A + p.log()
+    return p, e, F_k, (F_k * e).sum(1, keepdim=True), F_k.sum(1, keepdim=True)
 
 
 def _nnce(logits: Tensor, targets: Tensor) -> Tensor:
-    p, e, _, M_y, T = _parts(logits, targets)
-    return ((p - e) * T - M_y * (logits.shape[1] * p - 1)) / T**2
+    p, e, _, F_y, F = _parts(logits, targets)
+    return ((p - e) * F - F_y * (logits.shape[1] * p - 1)) / F**2
 
 
 def _nnce_two_terms(logits: Tensor, targets: Tensor) -> Tensor:
-    p, e, _, M_y, T = _parts(logits.double(), targets)
-    return (p - e) / T - (M_y / T) * (p.shape[1] * p - 1) / T
+    p, e, _, F_y, F = _parts(logits.double(), targets)
+    return (p - e) / F - (F_y / F) * (p.shape[1] * p - 1) / F
 
 
 def _nnce_autograd(logits: Tensor, targets: Tensor) -> Tensor:
@@ -143,13 +143,13 @@ def _nnce_sign(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _nnce_plus(logits: Tensor, targets: Tensor) -> Tensor:
-    p, e, _, M_y, T = _parts(logits, targets)
-    return ((p - e) * T + M_y * (logits.shape[1] * p - 1)) / T**2
+    p, e, _, F_y, F = _parts(logits, targets)
+    return ((p - e) * F + F_y * (logits.shape[1] * p - 1)) / F**2
 
 
 def _nnce_no_softmax(logits: Tensor, targets: Tensor) -> Tensor:
-    _, e, _, M_y, T = _parts(logits, targets)
-    return (-e * T + M_y) / T**2
+    _, e, _, F_y, F = _parts(logits, targets)
+    return (-e * F + F_y) / F**2
 
 
 def _nnce_not_squared(logits: Tensor, targets: Tensor) -> Tensor:
@@ -157,13 +157,13 @@ def _nnce_not_squared(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _nnce_no_quotient(logits: Tensor, targets: Tensor) -> Tensor:
-    p, e, _, _, T = _parts(logits, targets)
-    return (p - e) / T
+    p, e, _, _, F = _parts(logits, targets)
+    return (p - e) / F
 
 
 def _nnce_no_classes(logits: Tensor, targets: Tensor) -> Tensor:
-    p, e, _, M_y, T = _parts(logits, targets)
-    return ((p - e) * T - M_y * (p - 1)) / T**2
+    p, e, _, F_y, F = _parts(logits, targets)
+    return ((p - e) * F - F_y * (p - 1)) / F**2
 
 
 def _nce(logits: Tensor, targets: Tensor) -> Tensor:
@@ -191,30 +191,30 @@ register(
             atol=1e-7,
         ),
         hints={
-            "sign": "the sign is turned: NNCE is 1 *minus* M_y / T.",
+            "sign": "the sign is turned: NNCE is 1 *minus* F_y / F.",
             "plus": "the second term has the wrong sign: (u/v)' = (u'v − uv') / v², with a minus.",
             "no-softmax": "d log p_k / d z_j is δ_jk − p_j. The softmax term −p_j is missing: "
             "every logit moves every probability.",
-            "not-squared": "by the quotient rule the denominator is T², not T.",
-            "no-quotient": "T was treated as a constant, but it depends on the logits too.",
-            "no-K": "T is a sum of K terms, so its derivative is 1 − K p_j.",
+            "not-squared": "by the quotient rule the denominator is F², not F.",
+            "no-quotient": "F was treated as a constant, but it depends on the logits too.",
+            "no-K": "F is a sum of K terms, so its derivative is 1 − K p_j.",
             "nce": "this is the gradient of NCE: M_k = A + log p_k is needed where you have "
             "l_k = −log p_k.",
         },
         general_hints=[
-            "M_k = A + log p_k, so dM_k/dz_j = δ_jk − p_j. What is then dT/dz_j?",
-            "dT/dz_j = 1 − K p_j. Now the quotient rule on −M_y / T.",
-            "[(p_j − δ_jy) T − M_y (K p_j − 1)] / T², with M_y and T of shape (N, 1).",
+            "F_k = A + log p_k, so dF_k/dz_j = δ_jk − p_j. What is then dF/dz_j?",
+            "dF/dz_j = 1 − K p_j. Now the quotient rule on −F_y / F.",
+            "[(p_j − δ_jy) F − F_y (K p_j − 1)] / F², with F_y and F of shape (N, 1).",
         ],
         solution="""\
 def nnce_gradient(logits, targets):
     K = logits.shape[1]
     p = logits.softmax(1)                            # (N, K)
     e = torch.nn.functional.one_hot(targets, K)      # (N, K)
-    M = losses.ce_maximum() + p.log()                # (N, K)
-    M_y = M.gather(1, targets[:, None])              # (N, 1)
-    T = M.sum(1, keepdim=True)                       # (N, 1)
-    return ((p - e) * T - M_y * (K * p - 1)) / T**2""",
+    F_k = losses.ce_maximum() + p.log()              # (N, K)
+    F_y = F_k.gather(1, targets[:, None])            # (N, 1)
+    F = F_k.sum(1, keepdim=True)                     # (N, 1)
+    return ((p - e) * F - F_y * (K * p - 1)) / F**2""",
         wrong_bank=[
             (_nnce_sign, "sign"),
             (_nnce_plus, "plus"),

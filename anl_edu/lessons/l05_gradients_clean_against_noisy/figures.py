@@ -221,6 +221,44 @@ def field(name: str = "ce", y: int = 0) -> go.Figure:
     return fig
 
 
+def fields(names: Sequence[str], y: int = 0) -> go.Figure:
+    """Draw the `field` of several losses, a panel each."""
+    fig = new_figure(
+        f"Where each loss moves a prediction, label: class {y}",
+        question="Whose arrows leave the way that CE's take, and where does the colour fade?",
+        alt="; ".join(field(name, y).layout.meta["gist"] for name in names),
+    )
+    rows = (len(names) + 1) // 2
+    fig.set_subplots(
+        rows, 2, subplot_titles=[label_of(n) for n in names],
+        horizontal_spacing=0.02, vertical_spacing=0.1,
+    )  # fmt: skip
+    for place, name in enumerate(names):
+        row, column = place // 2 + 1, place % 2 + 1
+        single = field(name, y)
+        for trace in single.data:
+            if place and trace.type == "contour":
+                trace.showscale = False
+            fig.add_trace(trace, row=row, col=column)
+        for shape in single.layout.shapes:
+            fig.add_shape(
+                shape.to_plotly_json() | {"xref": None, "yref": None}, row=row, col=column
+            )
+        axis = {"visible": False, "constrain": "domain"}
+        fig.update_xaxes(axis | {"range": [-1.15, 1.15]}, row=row, col=column)
+        fig.update_yaxes(
+            axis
+            | {
+                "range": [-0.08, 1.05],
+                "scaleanchor": f"x{place + 1}" if place else "x",
+                "scaleratio": math.sqrt(3),
+            },
+            row=row,
+            col=column,
+        )
+    return fig.update_layout(height=110 + 270 * rows, margin={"l": 10, "r": 10, "t": 110, "b": 10})
+
+
 def _arrows(name: str, y: int, n: int = 12, length: float = 0.11) -> list[go.Scatter]:
     """Return shafts and heads of the arrows, in the triangle's coordinates (p_2 - p_1, p_0)."""
     g, p = simplex_gradients(name, y, n)
@@ -471,6 +509,7 @@ FIGURES = {
     "pull": pull,
     "climbs": lambda: climbs({"ce": climb("ce", 40), "nnce": climb("nnce", 40)}),
     "field": field,
+    "fields": lambda: fields(("ce", "nce")),
     "shares_by_group": lambda: shares_by_group(
         {"ce": np.full((4, 3), 1 / 3), "anl-ce": np.array([[0.1, 0.3, 0.6], [0.7, 0.1, 0.2]])},
         noise=0.6,
