@@ -104,3 +104,11 @@ def test_the_search_sees_late_imports_but_not_those_for_types(tmp_path: Path) ->
         encoding="utf-8",
     )
     assert list(imported(path)) == ["anl_edu.runs", "anl_edu.cli.main", "anl_edu.demo"]
+
+
+def test_no_name_that_lessons_import_is_also_a_module_there() -> None:
+    """Importing the module would put it in the place of what bears its name."""
+    from anl_edu import teach
+
+    modules = {path.stem for path in (PACKAGE / "teach").glob("*.py")}
+    assert modules & set(teach.__all__) == set()

@@ -10,26 +10,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anl_edu.teach.claims import claims
+    from anl_edu.teach.claims_card import claims
     from anl_edu.teach.dashboard import Dashboard
     from anl_edu.teach.describe import alt_text, data_table
     from anl_edu.teach.exercise import check, forget, hint, progress, solution
     from anl_edu.teach.explorer import Explorer, choice, log_slider, slider, toggle
     from anl_edu.teach.figure import animate, mime_bundle, new_figure, show, still
-    from anl_edu.teach.guess import guess
-    from anl_edu.teach.sandbox import sandbox
+    from anl_edu.teach.guess_box import guess
+    from anl_edu.teach.sandbox_board import sandbox
     from anl_edu.teach.source import show_source
     from anl_edu.teach.style import label_of, style_of
 
 _HOMES = {
-    "claims": ("claims",),
+    "claims_card": ("claims",),
     "dashboard": ("Dashboard",),
     "describe": ("alt_text", "data_table"),
     "exercise": ("check", "forget", "hint", "progress", "solution"),
     "explorer": ("Explorer", "choice", "log_slider", "slider", "toggle"),
     "figure": ("animate", "mime_bundle", "new_figure", "show", "still"),
-    "guess": ("guess",),
-    "sandbox": ("sandbox",),
+    "guess_box": ("guess",),
+    "sandbox_board": ("sandbox",),
     "source": ("show_source",),
     "style": ("label_of", "style_of"),
 }

@@ -7,7 +7,7 @@ for a list of one. Thin lines are seeds, the thick line their mean. Shares are d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import stdev
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 
 from anl_edu.teach.figure import new_figure
 from anl_edu.teach.lines import add_line, lines
-from anl_edu.teach.style import label_of, style_of
+from anl_edu.teach.style import Style, label_of, style_of
 
 Run = Sequence[Any]
 Runs = Mapping[str, "Run | Sequence[Run]"]
@@ -28,8 +28,9 @@ def accuracy_curves(
     *,
     title: str = "Accuracy on clean test images",
     question: str = "Which loss keeps at the end what it had reached on the way?",
+    style: Callable[[str], Style] = style_of,
 ) -> go.Figure:
-    """Draw test accuracy by epoch, one thick line a loss."""
+    """Draw test accuracy by epoch, one thick line a loss; `style` gives the look of each name."""
     fig = new_figure(
         title,
         x="epoch",
@@ -37,7 +38,7 @@ def accuracy_curves(
         question=question,
         alt="Test accuracy by epoch for each loss",
     )
-    return _curves(fig, runs, "test_accuracy")
+    return _curves(fig, runs, "test_accuracy", style)
 
 
 def memorised_curves(
@@ -74,9 +75,9 @@ def gradient_shares(
     )
     fig = _curves(fig, runs, "wrong_share")
     if noise is not None:
-        last = max(record.epoch for group in runs.values() for run in group for record in run)
+        epochs = [epoch for some in runs.values() for epoch in _matrix(some, "wrong_share")[0]]
         fig.add_scatter(
-            x=[1, last],
+            x=[1, max(epochs, default=1)],
             y=[100 * noise] * 2,
             mode="lines",
             line={"color": "#777777", "dash": "dot", "width": 1.5},
@@ -178,12 +179,14 @@ def accuracy_by_rate(
     return fig.update_yaxes(rangemode="tozero")
 
 
-def _curves(fig: go.Figure, runs: Runs, key: str) -> go.Figure:
+def _curves(
+    fig: go.Figure, runs: Runs, key: str, style: Callable[[str], Style] = style_of
+) -> go.Figure:
     for name, some in runs.items():
-        style = style_of(name)
+        look = style(name)
         x, y = _matrix(some, key)
-        _seeds(fig, x, y, style.color)
-        add_line(fig, x, _mean(y), label_of(name), style, markers=8)
+        _seeds(fig, x, y, look.color)
+        add_line(fig, x, _mean(y), label_of(name), look, markers=8)
     return fig.update_yaxes(range=[-2, 102])
 
 

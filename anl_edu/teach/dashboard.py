@@ -336,7 +336,7 @@ class Dashboard(widgets.VBox):
         try:
             getattr(self, action)()
         except Exception as error:
-            self._alarm.value = error_panel(error)
+            self._alarm.value = error_panel(error, f"{action.capitalize()} did not work")
 
     def _moved(self, _: Any = None) -> None:
         """Disable what does not apply now, and say why; the next run's name is another."""
@@ -372,7 +372,9 @@ class Dashboard(widgets.VBox):
                 "<div role='status' aria-live='polite' style='line-height:1.45'>"
                 f"{self._said()}</div>"
             )
-            self._alarm.value = "" if self.error is None else error_panel(self.error)
+            self._alarm.value = (
+                "" if self.error is None else error_panel(self.error, "The run failed")
+            )
             self._list.value = _listed(self._past)
             figure = self.figure
             said = alt_text(figure)

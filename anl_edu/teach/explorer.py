@@ -20,7 +20,7 @@ from traitlets import TraitError
 from anl_edu.teach.canvas import new_canvas
 from anl_edu.teach.describe import alt_text, details, words
 from anl_edu.teach.figure import mime_bundle
-from anl_edu.teach.page import STYLE
+from anl_edu.teach.page import STYLE, card
 from anl_edu.teach.style import HEIGHT, MARGIN_TOP
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
@@ -186,7 +186,10 @@ class Explorer(widgets.VBox):
             self._describe(said)
             self.error, self._panel.value = None, ""
         except Exception as error:
-            self.error, self._panel.value = error, error_panel(error)
+            self.error = error
+            self._panel.value = error_panel(
+                error, "The figure could not be redrawn: below is the last one that could"
+            )
 
     def _describe(self, alternative: str) -> None:
         if self._readout is not None:
@@ -225,16 +228,12 @@ def in_class(name: str, *children: widgets.Widget) -> widgets.Box:
     return box
 
 
-def error_panel(error: Exception) -> str:
-    """Return the red panel that says what a drawing raised, and where."""
+def error_panel(error: Exception, what: str = "The figure could not be redrawn") -> str:
+    """Return the red card that says what failed, with which error, and where."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{last.name}, line {last.lineno}"
-    return (
-        "<div role='alert' style='border:2px solid #B00020;background:#FDECEA;color:#5F0010;"
-        "padding:8px;margin:6px 0'><b>The figure could not be redrawn.</b> "
-        f"{type(error).__name__}: {html.escape(str(error))} <small>(in {html.escape(where)})"
-        "</small><br>The figure below is the last one that could be drawn.</div>"
-    )
+    said = html.escape(f"{type(error).__name__}: {error}")
+    where = html.escape(f"{last.name}, line {last.lineno}")
+    return card("failed", what, f"<p>{said} <small>(in {where})</small></p>")
 
 
 def _label(control: widgets.Widget) -> str:

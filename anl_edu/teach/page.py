@@ -28,8 +28,9 @@ def card(kind: Kind, title: str, body: str = "") -> str:
     body
         HTML.
     """
+    role = "alert" if kind == "failed" else "status"
     return (
-        f"{STYLE}<div class='anl-card anl-{kind}' role='status'>"
+        f"{STYLE}<div class='anl-card anl-{kind}' role='{role}'>"
         f"<span class='anl-icon' aria-hidden='true'>{_ICONS[kind]}</span>"
         f"<div><strong>{html.escape(title)}</strong>{body}</div></div>"
     )

@@ -11,7 +11,7 @@ import IPython
 import pytest
 
 from anl_edu.teach import page
-from anl_edu.teach.claims import claims
+from anl_edu.teach.claims_card import claims
 
 CONFIG = Path(__file__).resolve().parents[1] / "nbval.cfg"
 

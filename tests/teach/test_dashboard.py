@@ -12,7 +12,7 @@ from anl_edu import data, runs
 from anl_edu.runs import RunSpec
 from anl_edu.teach import choice, dashboard, sandbox, slider
 from anl_edu.teach.dashboard import Dashboard
-from anl_edu.teach.sandbox import LOSSES, NOISES, not_used
+from anl_edu.teach.sandbox_board import LOSSES, NOISES, not_used
 
 SPEC = RunSpec("digits", "ce", changes={"epochs": 4, "train_images": 200, "test_images": 50})
 

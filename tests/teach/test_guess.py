@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from anl_edu.teach import progress_file
-from anl_edu.teach.guess import Guess, guess
+from anl_edu.teach.guess_box import Guess, guess
 
 OPTIONS = {"which is higher?": ("CE", "MAE")}
 

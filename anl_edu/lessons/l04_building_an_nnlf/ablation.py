@@ -20,6 +20,7 @@ from anl_edu.progress_bar import progress_bar
 from anl_edu.recipes import Recipe
 from anl_edu.runs import Run, RunSpec
 from anl_edu.runs.table import mean_and_spread
+from anl_edu.teach import curves
 from anl_edu.teach.figure import new_figure
 from anl_edu.teach.lines import add_line
 from anl_edu.teach.recall import recall_of
@@ -190,32 +191,13 @@ def dip_figure(watched: Mapping[str, Watched]) -> go.Figure:
 
 def curves_figure(dataset: str, names: Sequence[str]) -> go.Figure:
     """Draw test accuracy by epoch for some of `ROWS`: the mean over seeds thick, seeds thin."""
-    fig = new_figure(
-        "Recorded: accuracy of the parts of ANL-CE",
-        "epoch",
-        "right on clean test images (%)",
+    found = recorded(dataset)
+    return curves.accuracy_curves(
+        {name: [run.records for run in found[name]] for name in names},
+        title="Recorded: accuracy of the parts of ANL-CE",
         question="Each line with a negative half falls once. When, and does it get up again?",
-        alt="Test accuracy by epoch, a line for each part of ANL-CE",
+        style=lambda name: nth_style(list(ROWS).index(name)),
     )
-    for place, (name, group) in enumerate(recorded(dataset).items()):
-        if name not in names:
-            continue
-        style = nth_style(place)
-        each = 100 * np.array([[r.test_accuracy for r in run.records] for run in group])
-        epochs = np.arange(1, each.shape[1] + 1)
-        for seed in each:
-            fig.add_scatter(
-                x=epochs,
-                y=seed,
-                mode="lines",
-                line={"color": style.color, "width": 0.6},
-                opacity=0.5,
-                showlegend=False,
-                hoverinfo="skip",
-            )
-        add_line(fig, epochs, each.mean(0), name, style)
-    fig.update_yaxes(range=[0, 100])
-    return fig.update_layout(legend={"orientation": "h", "x": 0, "y": -0.22}, height=460)
 
 
 def dip_rows(watched: Mapping[str, Watched]) -> Sequence[tuple[str, str, str]]:
