@@ -133,7 +133,7 @@ def fold_answers(book: nbformat.NotebookNode) -> None:
     for cell in book.cells:
         if cell.cell_type != "code":
             continue
-        if open_guess:
+        if open_guess and "check(" not in cell.source:  # an exercise stays in view
             cell.metadata["jupyter"] = {**cell.metadata.get("jupyter", {}), "outputs_hidden": True}
         if open_guess and f"{open_guess}.compare(" in cell.source:
             open_guess = ""

@@ -22,7 +22,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from anl_edu.paths import on_colab
-from anl_edu.teach.describe import alt_text, details, is_number
+from anl_edu.teach.describe import alt_text, details, is_number, words
 from anl_edu.teach.style import HEIGHT, MARGIN_TOP, template
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
@@ -91,14 +91,23 @@ def show(fig: go.Figure) -> None:
 
 def mime_bundle(fig: go.Figure) -> dict[str, Any]:
     """Return what Jupyter displays for `fig`: plotly's JSON, and beside it the words."""
-    return {PLOTLY_MIME: plain(fig) | {"config": _CONFIG}, "text/plain": alt_text(fig)}
+    return {PLOTLY_MIME: plain(fig) | {"config": _CONFIG}, "text/plain": _told(fig)}
+
+
+def _told(fig: go.Figure) -> str:
+    """Return the words for the figure, its name on a line of its own.
+
+    JupyterLab shows the first line in the place of a folded output: it must not tell the rest.
+    """
+    name = words((fig.layout.title.text or "").partition("<br>")[0])
+    return f"Figure: {name}\n{alt_text(fig)}" if name else alt_text(fig)
 
 
 def colab_bundle(fig: go.Figure) -> dict[str, Any]:
     """Return what Colab displays for `fig`: a page of its own with plotly's script, and words."""
     from plotly.io.base_renderers import ColabRenderer
 
-    return ColabRenderer(config=_CONFIG).to_mimebundle(plain(fig)) | {"text/plain": alt_text(fig)}
+    return ColabRenderer(config=_CONFIG).to_mimebundle(plain(fig)) | {"text/plain": _told(fig)}
 
 
 def plain(fig: go.Figure) -> dict[str, Any]:

@@ -53,4 +53,5 @@ def say(text: str, page: str) -> None:
         return
     from IPython.display import display
 
-    display({"text/plain": text, "text/html": page}, raw=True)
+    # the first line of a folded output stands in its place in JupyterLab: let it be empty
+    display({"text/plain": text, "text/html": f" \n{page}"}, raw=True)

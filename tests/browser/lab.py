@@ -145,6 +145,31 @@ def open_notebook(page: Page, address: str, name: str) -> None:
     )
 
 
+def watch_shifts(page: Page) -> None:
+    """Note every shift of the layout from here on; before the page is opened."""
+    page.add_init_script(
+        "window.shifts = []; new PerformanceObserver(list => window.shifts.push(...list"
+        ".getEntries().map(e => e.value))).observe({type: 'layout-shift', buffered: true})"
+    )
+
+
+def shift_while_scrolling(page: Page) -> float:
+    """Scroll the notebook in front to its end; give the sum of what shifts on the way.
+
+    JupyterLab estimates the height of cells until it first draws them, and shifts as it opens even
+    a notebook without outputs: that is over before this begins.
+    """
+    page.wait_for_timeout(2500)
+    page.evaluate("window.shifts.length = 0")
+    outer = page.locator(".jp-WindowedPanel-outer").first
+    place = -1.0
+    while (now := outer.evaluate("e => (e.scrollBy(0, 800), e.scrollTop)")) != place:
+        place = now
+        page.wait_for_timeout(150)
+    outer.evaluate("e => e.scrollTo(0, 0)")
+    return float(page.evaluate("window.shifts.reduce((a, b) => a + b, 0)"))
+
+
 def run_all(page: Page) -> list[str]:
     """Choose Run All Cells from the menu, wait for the last cell, give the errors shown."""
     page.locator(".lm-MenuBar-item", has_text="Run").first.click()

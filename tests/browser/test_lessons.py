@@ -23,7 +23,9 @@ LESSONS = [
 def test_lesson_runs_and_every_control_moves_its_figure(
     page: Page, address: str, screenshots: Path, name: str
 ) -> None:
+    lab.watch_shifts(page)
     lab.open_notebook(page, address, f"{name}.ipynb")
+    assert lab.shift_while_scrolling(page) <= 0.25
     assert lab.run_all(page) == []
     cells = lab.explorers(page)
     assert cells

@@ -210,7 +210,7 @@ def test_one_output_holds_the_widget_and_the_picture(monkeypatch: pytest.MonkeyP
     figure = bundle[core.PLOTLY_MIME]
     assert figure["data"] == core.plain(explorer.figure)["data"]
     assert "run this cell" in figure["layout"]["title"]["text"]
-    assert bundle["text/plain"].startswith("A power.")
+    assert bundle["text/plain"].startswith("Figure: Power\nA power.")
     assert "run this cell" not in explorer.figure.layout.title.text  # that of the live figure
 
 
