@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from tabulate import tabulate
 
-from anl_edu import losses, noise, runs
+from anl_edu import gradients, losses, noise, recipes, runs
 from anl_edu.lessons.l04_building_an_nnlf import ablation
 from anl_edu.runs import Run
 from anl_edu.runs.table import mean_and_spread
@@ -124,6 +124,10 @@ def when_not_tables() -> dict[str, str]:
         which = ", ".join(str(run.chosen.epoch) for run in some)
         best = mean_and_spread([run.best for run in some])
         stopped.append([dataset, f"{kind} {rate:g}", reached[0], reached[1], which, best])
+    pulls = [
+        gradients.label_gradient(recipe.loss, 0.01, K=100, **recipe.loss_parameters).item()
+        for recipe in (recipes.get("digit-pairs", loss) for loss in ("ce", "anl-ce"))
+    ]
     heads = ["data", "noise", "last", "chosen", "epochs chosen", "best"]
     return {
         "asymmetric": runs.table(recorded("cifar10", "asymmetric", 0.4)),
@@ -134,6 +138,7 @@ def when_not_tables() -> dict[str, str]:
         "short": runs.table(recorded("cifar10", "none", 0.0, epochs=5)),
         "pairs_slow": runs.table(pairs["instance", 0.05]),
         "pairs_fast": runs.table(pairs["instance", 0.5]),
+        "pull": f"{pulls[0] / pulls[1]:.0f} times smaller",
         "pairs_clean_ce": last(pairs["none", 0.05], "ce"),
         "pairs_clean_anl": last(pairs["none", 0.5], "anl-ce"),
         "stopped": tabulate(stopped, heads, "github", disable_numparse=True),
