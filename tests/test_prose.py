@@ -148,8 +148,9 @@ def when_not_tables() -> dict[str, str]:
 
 
 def test_when_not_to_use_anl_shows_the_recorded_runs_as_they_are() -> None:
-    page = text("docs/when-not-anl.md")
-    missing = [name for name, said in when_not_tables().items() if said not in page]
+    page = " ".join(text("docs/when-not-anl.md").split())
+    tables = {name: " ".join(said.split()) for name, said in when_not_tables().items()}
+    missing = [name for name, said in tables.items() if said not in page]
     assert missing == []
 
 
