@@ -8,7 +8,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # No network, no progress file, no GPU, no bars in outputs; an error in a widget's callback is one.
 strict := ANL_EDU_OFFLINE=1 ANL_EDU_PROGRESS=off ANL_EDU_STRICT=1 ANL_EDU_DEVICE=cpu TQDM_DISABLE=1
-side_by_side := -n logical --maxprocesses 4 --dist loadfile
+# In the order given, the browser's long files come first and no core waits at the end.
+side_by_side := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 nbval := --nbval-lax --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval.cfg
 lessons := $(wildcard notebooks/*.ipynb notebooks/labs/*.ipynb)
 

@@ -223,7 +223,7 @@ def _charts(
             figures.memorised_curves(records),
         ),
         (
-            "Who sets the update",
+            "Whom the loss listens to",
             "Each sample pulls on the model through its gradient at the logits. This is the share "
             "of the pull that comes from wrongly labelled samples.",
             figures.gradient_shares(records, noise=noise),

@@ -1,4 +1,4 @@
-"""What training records show: accuracy, memorising, last against best, and who sets the update.
+"""What training records show: accuracy, memorising, last against best, whom the loss listens to.
 
 Every function takes `runs`: loss name to the runs of that loss, one a seed, each a sequence of
 epoch records (objects or dicts with the fields of `training.EpochRecord`). One run alone may stand
@@ -59,12 +59,16 @@ def memorised_curves(
 
 
 def gradient_shares(
-    runs: Runs, *, noise: float | None = None, title: str = "Whom the loss listens to"
+    runs: Runs,
+    *,
+    noise: float | None = None,
+    title: str = "Whom the loss listens to",
+    seeds: bool = True,
 ) -> go.Figure:
     """Draw the share of the gradient norm that comes from wrongly labelled images.
 
     `noise` is the realised share of wrong labels: a level line marks it, the share that wrong
-    labels would have if every image pulled equally.
+    labels would have if every image pulled equally. `seeds` draws each seed beside the mean.
     """
     fig = new_figure(
         title,
@@ -73,7 +77,7 @@ def gradient_shares(
         question="What part of all the pulling is done by wrongly labelled images?",
         alt="Share of gradient norm from wrongly labelled images, by epoch, for each loss",
     )
-    fig = _curves(fig, runs, "wrong_share")
+    fig = _curves(fig, runs, "wrong_share", seeds=seeds)
     if noise is not None:
         epochs = [epoch for some in runs.values() for epoch in _matrix(some, "wrong_share")[0]]
         fig.add_scatter(
@@ -180,12 +184,18 @@ def accuracy_by_rate(
 
 
 def _curves(
-    fig: go.Figure, runs: Runs, key: str, style: Callable[[str], Style] = style_of
+    fig: go.Figure,
+    runs: Runs,
+    key: str,
+    style: Callable[[str], Style] = style_of,
+    *,
+    seeds: bool = True,
 ) -> go.Figure:
     for name, some in runs.items():
         look = style(name)
         x, y = _matrix(some, key)
-        _seeds(fig, x, y, look.color)
+        if seeds:
+            _seeds(fig, x, y, look.color)
         add_line(fig, x, _mean(y), label_of(name), look, markers=8)
     return fig.update_yaxes(range=[-2, 102])
 

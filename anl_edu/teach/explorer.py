@@ -208,14 +208,15 @@ class Explorer(widgets.VBox):
         from IPython.display import display
 
         still = go.Figure(self.figure)
+        room = 40 if still.layout.annotations else 20  # panels have names of their own there
         note = "A picture: run this cell to move the controls."
         # In the title, the one place where it meets neither an axis nor a legend.
         still.layout.title.text = (
             f"{still.layout.title.text or ''}<br><span style='font-size:12px'>{note}</span>"
         )
         still.update_layout(
-            height=(still.layout.height or HEIGHT) + 20,
-            margin={"t": (still.layout.margin.t or MARGIN_TOP) + 20},
+            height=(still.layout.height or HEIGHT) + room,
+            margin={"t": (still.layout.margin.t or MARGIN_TOP) + room},
         )
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         display({WIDGET_MIME: view} | mime_bundle(still), raw=True)

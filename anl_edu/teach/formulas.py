@@ -122,6 +122,9 @@ _QUOTIENT = r"$\dfrac{(p_y - 1)\,%s - %s_y (K p_y - 1)}{%s^2}$"
 Slope = Callable[[Tensor, Tensor], Tensor]
 
 
+_WEIGHTED = r"$\alpha$ times the first's $+\;\beta$ times the second's"
+
+
 def _alpha_beta(name: str, active: str, a: Slope, passive: str, b: Slope, **more: float) -> Formula:
     """Return the row of alpha times a loss that sums to 1, plus beta times one of sum K - 1."""
     return Formula(
@@ -130,7 +133,7 @@ def _alpha_beta(name: str, active: str, a: Slope, passive: str, b: Slope, **more
         r"$\alpha + \beta (K - 1)$",
         r"$[0, \alpha + \beta]$",
         r"$\alpha \frac1K + \beta (1 - \frac1K)$",
-        "the sum of both",
+        _WEIGHTED,
         lambda K: ALPHA + BETA * (K - 1),
         lambda K: (0.0, ALPHA + BETA),
         lambda K: ALPHA / K + BETA * (1 - 1 / K),
@@ -198,7 +201,7 @@ FORMULAS: tuple[Formula, ...] = (
     _alpha_beta("nce+mae", "NCE", _nce, "MAE", _mae),
     Formula(
         "nce+rce", r"$\alpha\,\text{NCE} + \beta\,\text{RCE}$", r"$\alpha + \beta r (K - 1)$",
-        r"$[0, \alpha + \beta r]$", r"$\alpha \frac1K + \beta r (1 - \frac1K)$", "the sum of both",
+        r"$[0, \alpha + \beta r]$", r"$\alpha \frac1K + \beta r (1 - \frac1K)$", _WEIGHTED,
         lambda K: ALPHA + BETA * A_RCE * (K - 1), lambda K: (0.0, ALPHA + BETA * A_RCE),
         lambda K: ALPHA / K + BETA * A_RCE * (1 - 1 / K),
         _sum((ALPHA, _nce), (BETA * A_RCE, _mae)), _WEIGHTS,
