@@ -332,7 +332,9 @@ class Dashboard(widgets.VBox):
             finally:
                 ended.set()
 
-    def _press(self, action: str, _: widgets.Button) -> None:
+    def _press(self, action: str, button: widgets.Button) -> None:
+        if button.disabled:  # heard already: a second click was under way
+            return
         try:
             getattr(self, action)()
         except Exception as error:

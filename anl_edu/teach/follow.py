@@ -137,7 +137,7 @@ def _wall(follow: Follow, epoch: int) -> go.Figure:
     }
     fig = new_figure(
         f"{M} wrongly labelled digits, after epoch {epoch}",
-        question="Which images turn from a blue circle to a red cross, and when?",
+        question="Which images turn from a circle to a cross, and when?",
         alt=f"Of {M} images with a wrong label, after epoch {epoch}: "
         + "; ".join(
             f"{label_of(name)} repeats {memorised} wrong labels and names {true} true classes"

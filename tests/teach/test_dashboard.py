@@ -174,8 +174,8 @@ def test_what_cannot_be_done_says_so(board):
     for action in ("pause", "resume", "stop"):
         with pytest.raises(ValueError, match=f"cannot {action} a run that is ready"):
             getattr(board, action)()
-    board._buttons["pause"].click()
-    assert "cannot pause" in board._alarm.value
+    board._buttons["pause"].click()  # disabled: a second click that was under way
+    assert board._alarm.value == ""
 
 
 def test_the_replayed_run_is_named_as_replayed_and_keeps_pace(board, gate, recorded):

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from anl_edu.teach.figure import new_figure
 from anl_edu.teach.lines import lines
-from anl_edu.teach.style import BLUE, DASHES, GREEN, ORANGE, PURPLE, style_of
+from anl_edu.teach.style import BLUE, DASHES, GREEN, ORANGE, PURPLE, nth_style, style_of
 
 STAGES = ("table", "complement", "flip", "normalise")
 
@@ -335,6 +335,8 @@ def slopes(
     top
         Upper end of the vertical axis; fitted to the data when left out.
     """
+    looks = {name: nth_style(place + 1) for place, name in enumerate(curves)}
+    looks["cross entropy"] = style_of("ce")  # as in every lesson
     fig = lines(
         p,
         curves,
@@ -343,6 +345,7 @@ def slopes(
         y_title=y,
         question=question,
         alt=f"{len(curves)} curves against the label's probability",
+        style_of=looks.__getitem__,
         markers=0,
     )
     if top is not None:
