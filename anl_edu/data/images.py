@@ -114,18 +114,8 @@ class ImageData:
         keep_test = _stratified(self.y_test, n_test, g, "test")
         if len(keep) == len(true) and len(keep_test) == len(self.y_test):
             return self
-        part = replace(
-            self,
-            source=f"{len(keep):,} train + {len(keep_test):,} test images of: {self.source}",
-            x_train=self.x_train[keep],
-            y_train=self.y_train[keep],
-            x_test=self.x_test[keep_test],
-            y_test=self.y_test[keep_test],
-            y_clean=None if self.y_clean is None else self.y_clean[keep],
-            train_index=keep if self.train_index is None else self.train_index[keep],
-            whole=None,
-        )
-        return replace(part, whole=(self.fingerprint, part.fingerprint))
+        source = f"{len(keep):,} train + {len(keep_test):,} test images of: {self.source}"
+        return self._part(source, keep, keep_test)
 
     def hold_out(self, share: float, seed: int = 0) -> tuple[ImageData, ImageData]:
         """Return the set without a random share of its training images, and with these alone.
@@ -137,17 +127,21 @@ class ImageData:
         if not 0 < count < n:
             raise ValueError(f"cannot hold out a share of {share} of {n} training images")
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-        return self._part(order[count:]), self._part(order[:count])
+        source = f"of the training images of: {self.source}"
+        out, kept = order[:count], order[count:]
+        return self._part(f"{n - count:,} {source}", kept), self._part(f"{count:,} {source}", out)
 
-    def _part(self, index: Tensor) -> ImageData:
-        index = index.to(self.y_train.device)
+    def _part(self, source: str, train: Tensor, test: Tensor | None = None) -> ImageData:
+        """Return some of the training images, and some of the test images or all, by place."""
         part = replace(
             self,
-            source=f"{len(index):,} of the training images of: {self.source}",
-            x_train=self.x_train[index],
-            y_train=self.y_train[index],
-            y_clean=None if self.y_clean is None else self.y_clean[index],
-            train_index=index if self.train_index is None else self.train_index[index],
+            source=source,
+            x_train=self.x_train[train],
+            y_train=self.y_train[train],
+            x_test=self.x_test if test is None else self.x_test[test],
+            y_test=self.y_test if test is None else self.y_test[test],
+            y_clean=None if self.y_clean is None else self.y_clean[train],
+            train_index=train if self.train_index is None else self.train_index[train],
             whole=None,
         )
         return replace(part, whole=(self.fingerprint, part.fingerprint))

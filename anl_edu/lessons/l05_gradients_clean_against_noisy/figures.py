@@ -223,19 +223,19 @@ def field(name: str = "ce", y: int = 0) -> go.Figure:
 
 def fields(names: Sequence[str], y: int = 0) -> go.Figure:
     """Draw the `field` of several losses, a panel each."""
+    singles = [field(name, y) for name in names]
     fig = new_figure(
         f"Where each loss moves a prediction, label: class {y}",
         question="Whose arrows leave the way that CE's take, and where does the colour fade?",
-        alt="; ".join(field(name, y).layout.meta["gist"] for name in names),
+        alt="; ".join(single.layout.meta["gist"] for single in singles),
     )
     rows = (len(names) + 1) // 2
     fig.set_subplots(
         rows, 2, subplot_titles=[label_of(n) for n in names],
         horizontal_spacing=0.02, vertical_spacing=0.1,
     )  # fmt: skip
-    for place, name in enumerate(names):
+    for place, single in enumerate(singles):
         row, column = place // 2 + 1, place % 2 + 1
-        single = field(name, y)
         for trace in single.data:
             if place and trace.type == "contour":
                 trace.showscale = False
