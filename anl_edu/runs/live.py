@@ -150,7 +150,10 @@ class Live(Iterator[EpochRecord]):
         """Return the run as far as it has come."""
         if not self.records:
             raise ValueError(f"run {self.spec.stem} has no records yet")
-        return Run(self.spec, self.describe(), tuple(self.records))
+        said = self.predict(self.data.x_test).argmax(1)
+        counts = noise.realised(self.data.y_test, said, self.data.num_classes).counts  # (K, K)
+        confusion = tuple(tuple(row) for row in counts.tolist())
+        return Run(self.spec, self.describe(), tuple(self.records), confusion)
 
     def describe(self) -> dict[str, Any]:
         """Say on what, where and in which arithmetic the run is made, as it is, not as asked."""

@@ -22,11 +22,16 @@ _SPEC = tuple(f.name for f in fields(RunSpec))
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has been made: its description, where it was made, one record an epoch."""
+    """A run that has been made: its description, where it was made, one record an epoch.
+
+    ``confusion`` counts test images at the last epoch, (K, K): row the true class, column the one
+    that the model names; None where it was not recorded.
+    """
 
     spec: RunSpec
     meta: Mapping[str, Any]
     records: tuple[EpochRecord, ...]
+    confusion: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def last(self) -> EpochRecord:
@@ -97,12 +102,12 @@ def read(path: str | Path) -> Run:
     spec = RunSpec(**{k: v for k, v in body["spec"].items() if k in _SPEC})
     columns = {k: v for k, v in body["records"].items() if k in _COLUMNS}
     records = tuple(
-        EpochRecord.from_dict(
-            {k: math.nan if v == "nan" else v for k, v in zip(columns, row, strict=True)}
-        )
+        EpochRecord.from_dict({k: _long(v) for k, v in zip(columns, row, strict=True)})
         for row in zip(*columns.values(), strict=True)
     )
-    return Run(spec, body["meta"], records)
+    counts = body.get("confusion")
+    confusion = None if counts is None else tuple(tuple(row) for row in counts)
+    return Run(spec, body["meta"], records, confusion)
 
 
 def find(folder: str | Path | None = None, **filters: Any) -> list[Run]:
@@ -183,11 +188,20 @@ def _body(run: Run) -> dict[str, Any]:
         "spec": run.spec.as_dict(),
         "meta": dict(run.meta),
         "records": columns,
+        **({} if run.confusion is None else {"confusion": run.confusion}),
     }
 
 
-def _short(value: float | int | None) -> float | int | str | None:
+def _short(value: Any) -> Any:
     """JSON has no NaN; five digits are more than the test images of a desk can tell apart."""
+    if isinstance(value, tuple):
+        return [_short(v) for v in value]
     if isinstance(value, float):
         return "nan" if math.isnan(value) else float(f"{value:.5g}")
     return value
+
+
+def _long(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_long(v) for v in value]
+    return math.nan if value == "nan" else value

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from anl_edu import atomic, gradients, losses
 from anl_edu.data import ImageData
@@ -92,6 +93,7 @@ class Trainer:
         if self.probe is not None:
             self.y_probe, self.y_probe_clean = self.y_train[self.probe], y_clean[self.probe]
         self.records: list[EpochRecord] = []
+        self.classes = data.num_classes
         self._check_model(data.num_classes)
         self.draws = _may_draw(model)
         self.path = None if checkpoint is None else Path(checkpoint)
@@ -186,6 +188,7 @@ class Trainer:
     @torch.no_grad()
     def _record(self, epoch: int, lr: float, loss: Tensor, start: float) -> EpochRecord:
         test = self._right(self.x_test, self.y_test)
+        K = self.classes
         logits = self._logits(self.x_probe)
         predicted, wrong = logits.argmax(1), self.y_probe != self.y_probe_clean
         parts = (
@@ -195,12 +198,18 @@ class Trainer:
             (predicted == self.y_probe)[wrong],
             self._right(self.x_held_out, self.y_held_out),
         )
-        # float32, as MPS has no float64: counts are exact in it up to 2**24
-        train_loss, *counts = torch.stack([loss, *(part.float().sum() for part in parts)]).tolist()
+        of_class = F.one_hot(self.y_test, K).float()  # (M, K)
+        # float32, as MPS has no float64: counts are exact in it up to 2**24. Read back once.
+        read = [loss[None], of_class.T @ test.float(), of_class.sum(0), logits.softmax(1).mean(0)]
+        read.extend(part.float().sum()[None] for part in parts)
+        values = torch.cat(read).tolist()
+        train_loss, counts = values[0], values[1 + 3 * K :]
+        hits, sizes, mean = (tuple(values[1 + k * K : 1 + (k + 1) * K]) for k in range(3))
         accuracy, clean, true, memorised, held = (
             count / len(part) if len(part) else math.nan
             for count, part in zip(counts, parts, strict=True)
         )
+        recalls = tuple(h / n if n else math.nan for h, n in zip(hits, sizes, strict=True))
         share = None
         if self.track_gradients:
             norms = gradients.per_sample_logit_norms(self.loss, logits, self.y_probe)
@@ -209,7 +218,7 @@ class Trainer:
         seconds = time.perf_counter() - start
         return EpochRecord(
             epoch, self.recipe.epochs, train_loss, lr, accuracy, best, clean, true, memorised,
-            share, seconds, held if self.recipe.held_out else None,
+            share, seconds, held if self.recipe.held_out else None, recalls, mean,
         )  # fmt: skip
 
     def _right(self, prepared: Tensor, y: Tensor) -> Tensor:

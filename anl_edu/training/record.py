@@ -29,6 +29,23 @@ class EpochRecord:
     wrong_share: float | None  # share of the logit-gradient norm that wrong labels contribute
     seconds: float
     held_out_accuracy: float | None = None  # on the noisy labels that the recipe holds out
+    # (K,) of each class's test images the share that is named rightly; NaN for a class without any
+    recalls: tuple[float, ...] | None = None
+    # (K,) p_bar: mean of the softmax over the training images that are predicted
+    mean_prediction: tuple[float, ...] | None = None
+
+    @property
+    def worst_recall(self) -> float:
+        """The lowest recall of any class; NaN where recalls were not recorded."""
+        there = [r for r in self.recalls or () if not math.isnan(r)]
+        return min(there, default=math.nan)
+
+    @property
+    def prediction_entropy(self) -> float:
+        """Entropy of `mean_prediction` in nats, at most log K; NaN where it was not recorded."""
+        if self.mean_prediction is None:
+            return math.nan
+        return -sum(p * math.log(p) for p in self.mean_prediction if p > 0)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as recorded runs and checkpoints store them."""
@@ -37,6 +54,10 @@ class EpochRecord:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EpochRecord:
         """Make a record of stored values; a column that is not stored is NaN, or its default."""
-        known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        known = {
+            f.name: tuple(value) if isinstance(value := values[f.name], list) else value
+            for f in fields(cls)
+            if f.name in values
+        }
         absent = {f.name: math.nan for f in fields(cls) if f.default is MISSING}
         return cls(**{**absent, **known})
