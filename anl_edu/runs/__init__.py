@@ -2,14 +2,14 @@
 
 A run is a loss on a data set under a noise with a seed (`RunSpec`). `start` gives a live run, to be
 iterated for its epochs; it finishes into a `Run`, which `write` keeps as a small JSON file named by
-its identity and `read` and `find` give back. `anl_edu.runs.grid` makes whole sets of them. A
+its identity and `read`, `find` and `get` give back. `anl_edu.runs.grid` makes whole sets of them. A
 recorded run says where it comes from (images, precision, commit, device, seconds) and is never
 presented as live.
 """
 
-from anl_edu.runs.live import Live, code_commit, finish, noisy_data, prepare, start
+from anl_edu.runs.live import Live, code_commit, finish, get, noisy_data, prepare, start
 from anl_edu.runs.spec import RunSpec
-from anl_edu.runs.store import Run, by_loss, find, read, require_alike, write
+from anl_edu.runs.store import Run, by_loss, find, lookup, read, require_alike, write
 from anl_edu.runs.table import rows, table
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "code_commit",
     "find",
     "finish",
+    "get",
+    "lookup",
     "noisy_data",
     "prepare",
     "read",

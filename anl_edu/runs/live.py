@@ -20,7 +20,7 @@ from anl_edu.data import ImageData
 from anl_edu.losses import label
 from anl_edu.progress_bar import progress_bar
 from anl_edu.runs.spec import RunSpec
-from anl_edu.runs.store import Run
+from anl_edu.runs.store import Run, lookup
 from anl_edu.training import EpochRecord
 from anl_edu.training.loop import Trainer
 
@@ -205,6 +205,11 @@ def start(
         checkpoint=checkpoint,
         track_gradients=track_gradients,
     )
+
+
+def get(spec: RunSpec) -> Run:
+    """Return the recorded run of a description; where there is none, train it now."""
+    return lookup(spec) or finish([start(spec)])[0]
 
 
 def finish(lives: Iterable[Live]) -> list[Run]:

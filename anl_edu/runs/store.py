@@ -127,9 +127,8 @@ def find(folder: str | Path | None = None, **filters: Any) -> list[Run]:
     if unknown:
         known = ", ".join(_SPEC)
         raise ValueError(f"unknown filter {sorted(unknown)[0]!r}; a run has {known}")
-    folders = [paths.recorded_runs(), Path("data/runs")] if folder is None else [Path(folder)]
     found: dict[str, Run] = {}
-    for each in dict.fromkeys(f.resolve() for f in folders):
+    for each in _folders(folder):
         for run in _read_all(each):
             found.setdefault(run.spec.digest, run)
     runs = list(found.values())
@@ -137,6 +136,21 @@ def find(folder: str | Path | None = None, **filters: Any) -> list[Run]:
         allowed = wanted if isinstance(wanted, tuple | list) else (wanted,)
         runs = [run for run in runs if getattr(run.spec, name) in allowed]
     return sorted(runs, key=lambda run: (run.spec.stem, run.spec.seed, run.spec.digest))
+
+
+def lookup(spec: RunSpec, folder: str | Path | None = None) -> Run | None:
+    """Return the recorded run of one description, None where there is none; folders as in `find`.
+
+    A file of that name which is no whole recorded run is left out with a warning.
+    """
+    for each in _folders(folder):
+        path = each / spec.file_name
+        if path.is_file():
+            try:
+                return read(path)
+            except ValueError as error:
+                warnings.warn(str(error), stacklevel=2)
+    return None
 
 
 def by_loss(runs: Iterable[Run]) -> dict[str, list[Run]]:
@@ -169,6 +183,11 @@ def require_alike(folder: str | Path, spec: RunSpec, meta: Mapping[str, Any]) ->
         return  # every file in the folder has passed here: one stands for all
 
 
+def _folders(folder: str | Path | None) -> list[Path]:
+    folders = [paths.recorded_runs(), Path("data/runs")] if folder is None else [Path(folder)]
+    return list(dict.fromkeys(f.resolve() for f in folders))
+
+
 def _read_all(folder: Path) -> list[Run]:
     runs = []
     for path in sorted(folder.glob("*.json")):
@@ -192,12 +211,15 @@ def _body(run: Run) -> dict[str, Any]:
     }
 
 
-def _short(value: Any) -> Any:
-    """JSON has no NaN; five digits are more than the test images of a desk can tell apart."""
+def _short(value: Any, digits: int = 5) -> Any:
+    """JSON has no NaN; five digits are more than the test images of a desk can tell apart.
+
+    Three are enough for numbers that stand once a class.
+    """
     if isinstance(value, tuple):
-        return [_short(v) for v in value]
+        return [_short(v, 3) for v in value]
     if isinstance(value, float):
-        return "nan" if math.isnan(value) else float(f"{value:.5g}")
+        return "nan" if math.isnan(value) else float(f"{value:.{digits}g}")
     return value
 
 

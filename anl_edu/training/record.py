@@ -54,7 +54,7 @@ class EpochRecord:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EpochRecord:
         """Make a record of stored values; a column that is not stored is NaN, or its default."""
-        known = {
+        known: dict[str, Any] = {
             f.name: tuple(value) if isinstance(value := values[f.name], list) else value
             for f in fields(cls)
             if f.name in values

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from anl_edu import losses, noise, runs
+from anl_edu import losses, noise
 from anl_edu.lessons.l02_what_makes_a_loss_robust import explorers as explore
 from anl_edu.lessons.l02_what_makes_a_loss_robust import figures
 from anl_edu.teach import simplex
-from anl_edu.teach.recall import recall, train_noting_recall
 from anl_edu.teach.tables import label_sums, label_table
 
 SYMMETRIC = (
@@ -145,13 +144,3 @@ def test_panels_have_a_figure_each() -> None:
     assert [trace.type for trace in fig.data] == ["contour"] * 2
     assert {trace.xaxis for trace in fig.data} == {"x", "x2"}
     assert [trace.showscale for trace in fig.data] == [False, True]
-
-
-def test_recall_is_noted_after_each_epoch() -> None:
-    spec = runs.RunSpec("digits", "ce", "none", changes={"epochs": 2})
-    live = runs.start(spec)
-    noted = train_noting_recall([live])
-    assert noted.shape == (1, 2, 10)
-    assert noted[0, 1].tolist() == recall(live).tolist()
-    right = live.predict(live.data.x_test).argmax(1) == live.data.y_test
-    assert noted[0, 1, 3] == pytest.approx(right[live.data.y_test == 3].double().mean().item())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from anl_edu import losses, runs
+from anl_edu import losses
 from anl_edu.lessons.l04_building_an_nnlf import ablation, explorers
 from anl_edu.lessons.l04_building_an_nnlf.figures import STAGES, loss_steps
 from anl_edu.runs import RunSpec
@@ -140,13 +140,3 @@ def test_a_dip_is_the_largest_fall_and_the_clamp_is_seen() -> None:
     watched = ablation.Watched(accuracy, np.array([0.0, 0.0, 0.05, 0.3, 0.5]))
     assert (watched.dip, round(watched.depth), watched.reaches) == (4, 35, 4)
     assert ablation.Watched(accuracy, np.zeros(5)).reaches is None
-
-
-def test_class_recalls_are_those_of_a_count() -> None:
-    noisy = runs.noisy_data("digits", "symmetric", 0.6)
-    live = runs.start(RunSpec("digits", "ce", "symmetric", 0.6, changes={"epochs": 1}), noisy)
-    next(live)
-    (found,) = ablation.recalls({"ce": live.model}, noisy).values()
-    said, true = live.predict(noisy.x_test).argmax(1), noisy.y_test
-    right = [(said[true == k] == k).double().mean().item() for k in range(10)]
-    assert found == pytest.approx(right)

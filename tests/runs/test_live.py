@@ -28,6 +28,28 @@ def test_a_live_run_is_iterated_and_finishes_into_a_run() -> None:
     run = live.finish()
     assert [r.epoch for r in run.records] == [1, 2]
     assert list(live) == []
+    assert run.confusion is not None
+    counts = torch.tensor(run.confusion)  # (K, K), rows true
+    assert counts.sum(1).tolist() == live.data.y_test.bincount().tolist()
+    assert (counts.diagonal() / counts.sum(1)).tolist() == pytest.approx(run.last.recalls)
+
+
+def test_a_recorded_run_is_got_and_another_one_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "recorded_runs", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    made = runs.get(SPEC)
+    assert made.spec == SPEC
+    assert runs.lookup(SPEC) is None
+    runs.write(made, tmp_path)
+    monkeypatch.setattr("anl_edu.runs.live.start", lambda spec: pytest.fail("trained again"))
+    got = runs.get(SPEC)
+    assert got.confusion == made.confusion
+    assert got.last.recalls == pytest.approx(made.last.recalls, abs=5e-4)
+    (tmp_path / SPEC.file_name).write_text("{")
+    with pytest.warns(UserWarning, match="not a whole recorded run"):
+        assert runs.lookup(SPEC) is None
 
 
 def test_the_same_spec_gives_the_same_run() -> None:

@@ -157,7 +157,27 @@ def test_records_say_what_the_model_does() -> None:
     norms = gradients.per_sample_logit_norms(r.build_loss(), logits, d.y_train)
     assert last.wrong_share == pytest.approx(gradients.shares(norms, wrong).wrong, rel=1e-4)
     assert last.lr == pytest.approx(r.lr_at(4))
-    assert training.EpochRecord(**last.as_dict()) == last
+    said = training.predict(model, d.x_test, d.mean, d.std, device="cpu").argmax(1)
+    shares = [(said[d.y_test == k] == k).float().mean().item() for k in range(d.num_classes)]
+    assert last.recalls == pytest.approx(shares)
+    assert last.worst_recall == pytest.approx(min(shares))
+    p_bar = logits.double().softmax(1).mean(0)
+    assert last.mean_prediction == pytest.approx(p_bar.tolist(), rel=1e-5)
+    assert last.prediction_entropy == pytest.approx(torch.special.entr(p_bar).sum().item())
+    assert training.EpochRecord.from_dict(last.as_dict()) == last
+
+
+def test_a_class_without_test_images_has_no_recall() -> None:
+    d = tiny(n=60)
+    kept = d.y_test != 1
+    part = replace(d, x_test=d.x_test[kept], y_test=d.y_test[kept])
+    last = run(recipe(epochs=1), part)[1][-1]
+    assert last.recalls is not None
+    assert math.isnan(last.recalls[1])
+    assert last.worst_recall == min(last.recalls[0], *last.recalls[2:])
+    bare = replace(last, recalls=None, mean_prediction=None)
+    assert math.isnan(bare.worst_recall)
+    assert math.isnan(bare.prediction_entropy)
 
 
 def test_clean_data_has_no_wrong_part_and_no_share_unless_asked() -> None:

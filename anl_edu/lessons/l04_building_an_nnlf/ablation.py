@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from torch import nn
 
-from anl_edu import losses, paths, runs
-from anl_edu.data import ImageData
+from anl_edu import losses, runs
 from anl_edu.progress_bar import progress_bar
 from anl_edu.recipes import Recipe
 from anl_edu.runs import Run, RunSpec
@@ -23,7 +21,6 @@ from anl_edu.runs.table import mean_and_spread
 from anl_edu.teach import curves
 from anl_edu.teach.figure import new_figure
 from anl_edu.teach.lines import add_line
-from anl_edu.teach.recall import recall_of
 from anl_edu.teach.style import nth_style
 
 SEEDS = range(5)
@@ -44,12 +41,9 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def recorded(dataset: str) -> dict[str, list[Run]]:
     """Return the runs of each of `ROWS`, one a seed, on ``"digits"`` or ``"cifar10"``."""
-    folder = paths.recorded_runs()
     return {
         name: [
-            runs.read(
-                folder / RunSpec(dataset, loss, "symmetric", 0.6, seed, changes=changes).file_name
-            )
+            runs.get(RunSpec(dataset, loss, "symmetric", 0.6, seed, changes=changes))
             for seed in SEEDS
         ]
         for name, (loss, changes) in ROWS.items()
@@ -88,11 +82,6 @@ def summary(dataset: str) -> dict[str, tuple[float, float]]:
         )
         for name, group in recorded(dataset).items()
     }
-
-
-def recalls(models: Mapping[str, nn.Module], data: ImageData) -> dict[str, list[float]]:
-    """Return for each model the share of each class of the test images that it gets right."""
-    return {name: recall_of(model, data).tolist() for name, model in models.items()}
 
 
 @dataclass(frozen=True)
