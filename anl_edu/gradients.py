@@ -73,6 +73,28 @@ def logit_gradient(name: str, logits: Tensor, targets: Tensor, **parameters: Any
     return (c.gather(1, y) * difference * F - F_k.gather(1, y) * (C * p - c)) / F**2
 
 
+def entropy_pull(p: Tensor, p_bar: Tensor) -> Tensor:
+    """N times the gradient of the entropy regulariser at each sample's logits, in closed form.
+
+    p_j (log p_bar_j - sum_k p_k log p_bar_k): 0 for a sample that is sure, and for every sample
+    where p_bar is uniform. Derived in lesson 07 from `losses.entropy_regularizer`.
+
+    Parameters
+    ----------
+    p : Tensor
+        (..., K) predictions.
+    p_bar : Tensor
+        (K,) mean prediction of their batch of N, all above 0.
+
+    Returns
+    -------
+    Tensor
+        (..., K), adding to 0 over the classes.
+    """
+    log = p_bar.log()
+    return p * (log - (p * log).sum(-1, keepdim=True))
+
+
 def label_gradient(
     name: str,
     p_y: float | Tensor,

@@ -92,10 +92,14 @@ def settings(
 def entropy_weight(dataset: str) -> float:
     """Lambda of the entropy regulariser in the configurations of ANL's authors.
 
-    Public for CIFAR-10 and CIFAR-100 alone, one value each: none per kind or rate of noise.
+    Public for CIFAR-10 and CIFAR-100 alone, one value each, for ANL-CE and ANL-FL: none per kind or
+    rate of noise. For other data choose one on noisy labels held out: see `runs.choose`.
     """
     if dataset not in _ENTROPY:
-        raise ValueError(f"no published lambda for {dataset!r}; known: {', '.join(_ENTROPY)}")
+        raise ValueError(
+            f"no published lambda for {dataset!r}; known: {', '.join(_ENTROPY)}. Choose one on "
+            "held-out noisy labels: anl_edu.runs.choose"
+        )
     return _ENTROPY[dataset]
 
 

@@ -9,7 +9,7 @@ presented as live.
 
 from anl_edu.runs.live import Live, code_commit, finish, get, noisy_data, prepare, start
 from anl_edu.runs.spec import RunSpec
-from anl_edu.runs.store import Run, by_loss, find, lookup, read, require_alike, write
+from anl_edu.runs.store import Run, by_loss, choose, find, lookup, read, require_alike, write
 from anl_edu.runs.table import rows, table
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Run",
     "RunSpec",
     "by_loss",
+    "choose",
     "code_commit",
     "find",
     "finish",

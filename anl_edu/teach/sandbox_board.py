@@ -30,6 +30,7 @@ def sandbox(
     choices: Sequence[str] = LOSSES,
     replayed: Run | None = None,
     changes: Mapping[str, Any] | None = None,
+    entropy: float | None = None,
 ) -> Dashboard:
     """Return a dashboard with a control for loss, noise, rate, alpha and beta.
 
@@ -45,6 +46,8 @@ def sandbox(
         The losses on offer.
     replayed
         A recorded run to race against at first.
+    entropy
+        Adds a control for the weight of the entropy regulariser, set to this at first.
     """
     dataset = images.name
 
@@ -52,8 +55,10 @@ def sandbox(
         known = losses.defaults(loss) | dict(recipes.get(dataset, loss, scale).loss_parameters)
         return {name: float(known.get(name, 0.0)) for name in WEIGHTS}
 
-    def begin(loss: str, noise: str, rate: float = 0.0, **weights: float) -> Live:
-        more = {**(changes or {}), "loss_parameters": weights}
+    def begin(
+        loss: str, noise: str, rate: float = 0.0, entropy: float = 0.0, **weights: float
+    ) -> Live:
+        more = {**(changes or {}), "entropy": entropy, "loss_parameters": weights}
         spec = runs.RunSpec(dataset, loss, noise, rate, seed, scale, more)
         if weights and not any(weights.values()):
             raise ValueError("alpha and beta are both 0: such a loss pulls at nothing")
@@ -65,6 +70,9 @@ def sandbox(
         "rate": slider("noise rate", 0.0, 0.9, 0.1, rate),
         **{name: _weight(name, value) for name, value in published(loss).items()},
     }
+    if entropy is not None:
+        tip = "lambda: weight of the entropy regulariser"
+        controls["entropy"] = slider("λ of ER", 0.0, 5.0, 0.1, entropy, tooltip=tip)
 
     def to_published(change: Any) -> None:
         for name, value in published(change["new"]).items():
@@ -102,10 +110,11 @@ def not_used(loss: str, noise: str, **_: Any) -> dict[str, str]:
     return reasons
 
 
-def called(loss: str, noise: str, rate: float = 0.0, **weights: float) -> str:
-    """Name a run: ``"ANL-CE (5, 5), symmetric 0.6"``, with alpha and beta in brackets."""
+def called(loss: str, noise: str, rate: float = 0.0, entropy: float = 0.0, **weights: float) -> str:
+    """Name a run: ``"ANL-CE (5, 5) + 2 ER, symmetric 0.6"``, with alpha and beta in brackets."""
     both = f" ({', '.join(f'{value:g}' for value in weights.values())})" if weights else ""
-    return f"{label_of(loss)}{both}, " + (
+    more = f" + {entropy:g} ER" if entropy else ""
+    return f"{label_of(loss)}{both}{more}, " + (
         "clean labels" if noise == "none" else f"{noise} {rate:g}"
     )
 

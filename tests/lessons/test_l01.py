@@ -20,7 +20,7 @@ from anl_edu.lessons.l01_how_labels_go_wrong.favourites import (
     favourites,
     standardised,
 )
-from anl_edu.lessons.l01_how_labels_go_wrong.figures import lead, matrices, matrix
+from anl_edu.lessons.l01_how_labels_go_wrong.figures import lead, matrix
 from anl_edu.lessons.l01_how_labels_go_wrong.people import PUBLISHED, count
 from anl_edu.lessons.l01_how_labels_go_wrong.rates import (
     close_from,
@@ -29,6 +29,7 @@ from anl_edu.lessons.l01_how_labels_go_wrong.rates import (
     margins,
     shortfall,
 )
+from anl_edu.teach.matrix_panels import matrices
 from anl_edu.teach.pictures import pictures
 
 

@@ -42,7 +42,7 @@ def test_a_run_reads_back_as_it_was_written(run: Run, tmp_path: Path) -> None:
         for name, value in old.as_dict().items():
             read = getattr(new, name)
             near = pytest.approx(value, rel=5e-3 if isinstance(value, tuple) else 1e-4, nan_ok=True)
-            assert read == value or read == near, name
+            assert read in (value, near), name
     assert back.confusion == run.confusion is not None
 
 
