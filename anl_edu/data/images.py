@@ -114,8 +114,7 @@ class ImageData:
         keep_test = _stratified(self.y_test, n_test, g, "test")
         if len(keep) == len(true) and len(keep_test) == len(self.y_test):
             return self
-        source = f"{len(keep):,} train + {len(keep_test):,} test images of: {self.source}"
-        return self._part(source, keep, keep_test)
+        return self.part(keep, keep_test)
 
     def hold_out(self, share: float, seed: int = 0) -> tuple[ImageData, ImageData]:
         """Return the set without a random share of its training images, and with these alone.
@@ -127,12 +126,14 @@ class ImageData:
         if not 0 < count < n:
             raise ValueError(f"cannot hold out a share of {share} of {n} training images")
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-        source = f"of the training images of: {self.source}"
-        out, kept = order[:count], order[count:]
-        return self._part(f"{n - count:,} {source}", kept), self._part(f"{count:,} {source}", out)
+        return self.part(order[count:]), self.part(order[:count])
 
-    def _part(self, source: str, train: Tensor, test: Tensor | None = None) -> ImageData:
+    def part(self, train: Tensor, test: Tensor | None = None) -> ImageData:
         """Return some of the training images, and some of the test images or all, by place."""
+        if test is None:
+            source = f"{len(train):,} of the training images of: {self.source}"
+        else:
+            source = f"{len(train):,} train + {len(test):,} test images of: {self.source}"
         part = replace(
             self,
             source=source,

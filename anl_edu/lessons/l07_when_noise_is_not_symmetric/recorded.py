@@ -89,6 +89,8 @@ def tables(dataset: str, *noises: tuple[str, float]) -> str:
     """Return the tables of several kinds of noise, all of `NOISES` by default, with headings."""
     parts = []
     for kind, rate in noises or NOISES[dataset]:
+        if not any(recorded(dataset, kind, rate).values()):
+            continue
         name = f"{kind} {rate:g}" if noise.kind(kind).rated else kind
         parts.append(f"**{dataset}, {name}**\n\n{table(dataset, kind, rate)}")
     return "\n\n".join(parts)
