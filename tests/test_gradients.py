@@ -192,3 +192,14 @@ def test_parameter_norms_of_nothing() -> None:
         gradients.per_sample_parameter_norms(
             model.requires_grad_(False), loss, torch.zeros(1, 3), torch.tensor([0])
         )
+
+
+@pytest.mark.parametrize("size", [1, 16, 1024])
+def test_entropy_pull_is_the_regulariser_s_gradient(size):
+    g = torch.Generator().manual_seed(size)
+    z = (3 * torch.randn(size, 10, dtype=torch.float64, generator=g)).requires_grad_()
+    (wanted,) = torch.autograd.grad(losses.entropy_regularizer(z), z)
+    p = z.detach().softmax(1)
+    pull = gradients.entropy_pull(p, p.mean(0))
+    assert (pull / size - wanted).abs().max() < 1e-12
+    assert pull.sum(1).abs().max() < 1e-12

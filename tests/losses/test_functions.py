@@ -235,6 +235,19 @@ def test_entropy_regulariser():
     assert torch.autograd.gradcheck(losses.entropy_regularizer, z.requires_grad_())
 
 
+@pytest.mark.parametrize("size", [16, 32, 64, 128, 256, 512, 1024])
+def test_entropy_regulariser_by_finite_differences_at_every_batch_size(size):
+    g = torch.Generator().manual_seed(size)
+    z = (3 * torch.randn(size, 10, dtype=torch.float64, generator=g)).requires_grad_()
+    (gradient,) = torch.autograd.grad(losses.entropy_regularizer(z), z)
+    for _ in range(5):
+        step = torch.randn(size, 10, dtype=torch.float64, generator=g)
+        h = 1e-5
+        ahead, behind = (losses.entropy_regularizer(z + sign * h * step) for sign in (1, -1))
+        slope = ((ahead - behind) / (2 * h)).item()
+        assert slope == pytest.approx((gradient * step).sum().item(), rel=1e-6, abs=1e-9)
+
+
 def test_l1_penalty():
     parameters = [torch.tensor([[1.0, -2.0], [0.0, 4.0]]), torch.tensor([-0.5])]
     for p in parameters:

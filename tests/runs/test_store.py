@@ -165,3 +165,19 @@ def test_the_chosen_epoch_is_that_of_the_held_out_noisy_labels(run: Run, tmp_pat
     assert (chosen.epoch, chosen.test_accuracy) == (2, 0.6)
     path = runs.write(runs.start(spec, device="cpu").finish(), tmp_path)
     assert 0 <= runs.read(path).chosen.held_out_accuracy <= 1
+
+
+def test_a_setting_is_chosen_by_held_out_labels_alone(run: Run) -> None:
+    def made(held: float | None, test: float) -> Run:
+        last = replace(run.records[-1], held_out_accuracy=held, test_accuracy=test)
+        return replace(run, records=(*run.records[:-1], last))
+
+    tried = {0.0: [made(0.5, 0.9), made(0.6, 0.9)], 2.0: [made(0.62, 0.7), made(0.5, 0.7)]}
+    assert runs.choose(tried) == 2.0
+    assert runs.choose({"a": [made(0.5, 0.1)], "b": [made(0.5, 0.9)]}) == "a"
+    with pytest.raises(ValueError, match="no settings"):
+        runs.choose({})
+    with pytest.raises(ValueError, match=r"no run for 1\.0"):
+        runs.choose({0.0: [made(0.5, 0.5)], 1.0: []})
+    with pytest.raises(ValueError, match="held no labels out"):
+        runs.choose({0.0: [made(None, 0.5)]})

@@ -409,6 +409,16 @@ def test_a_sandbox_trains_what_is_chosen_and_follows_the_published_weights():
     assert board.racer.name == "ANL-CE (5, 5), pair 0.3"
 
 
+def test_a_sandbox_may_offer_the_entropy_regulariser():
+    board = sandbox(data.load("digits"), changes=SHORT, entropy=2.0)
+    board.start().wait(60)
+    assert board.live.spec.recipe.entropy == 2.0
+    assert board.racer.name == "ANL-CE (5, 5) + 2 ER, symmetric 0.6"
+    board.set(entropy=0.0).add().wait(60)
+    assert board.live.spec.recipe.entropy == 0.0
+    assert "entropy" not in sandbox(data.load("digits"), changes=SHORT).controls
+
+
 def test_what_does_not_apply_is_disabled_and_explained():
     board = sandbox(data.load("digits"), loss="ce", kind="none", changes=SHORT)
     off = {name for name, control in board.controls.items() if control.disabled}

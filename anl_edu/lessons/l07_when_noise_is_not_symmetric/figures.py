@@ -241,7 +241,10 @@ def push(sure: float, second: float, crowded: float, K: int = 10) -> go.Figure:
         x=x,
         y=step.tolist(),
         name="step on z, times N",
-        marker={"color": VERMILION, "pattern": {"shape": "x", "fgcolor": "white"}},
+        marker={
+            "color": VERMILION,
+            "pattern": {"shape": "x", "fgcolor": "white", "fillmode": "overlay"},
+        },
     )
     fig.update_xaxes(type="category")
     fig.update_yaxes(range=[-0.65, 1.02])
@@ -313,9 +316,7 @@ def by_lambda(
         at = weights.index(chosen)
         fig.add_vline(x=at, line={"color": BLACK, "width": 1.5, "dash": "dot"})
         fig.add_annotation(x=at, y=1, yref="paper", text="chosen", showarrow=False, xanchor="left")
-    return fig.update_yaxes(range=[0, 101]).update_layout(
-        height=460, legend={"orientation": "h", "x": 0, "y": -0.2}
-    )
+    return fig.update_layout(height=460, legend={"orientation": "h", "x": 0, "y": -0.2})
 
 
 def class_recalls(
