@@ -21,10 +21,6 @@ KINDS = {
     "pair flip": ("pair", "digits"),
     "symmetric": ("symmetric", "digits"),
 }
-SWEEPS = {
-    "digits": {"asymmetric 0.2": ("asymmetric", 0.2), "asymmetric 0.4": ("asymmetric", 0.4),
-               "instance 0.4": ("instance", 0.4), "pair 0.45": ("pair", 0.45)},
-}  # fmt: skip
 
 
 def flipped_in_place(rate: float) -> Tensor:
@@ -95,9 +91,9 @@ def _say_push(sure: float, second: float, crowded: float) -> str:
 def lambdas() -> Explorer:
     """Choose among recorded sweeps over lambda; see held-out accuracy, then the true one."""
     kinds = {
-        f"{dataset}, {name}": (dataset, *which)
-        for dataset, some in SWEEPS.items()
-        for name, which in some.items()
+        f"{dataset}, {recorded.called(kind, rate)}": (dataset, kind, rate)
+        for dataset, noises in recorded.NOISES.items()
+        for kind, rate in noises
     }
     first = next(iter(kinds.values()))
     return Explorer(
@@ -132,7 +128,7 @@ def _draw_lambdas(which: tuple[str, str, float], clean: tuple[str, ...]) -> go.F
     return figures.by_lambda(
         list(found),
         shown,
-        title=f"ANL-CE + ER, recorded, {' '.join(map(str, which))}, seed 3",
+        title=f"ANL-CE + ER, recorded, {which[0]}, {recorded.called(*which[1:])}, seed 3",
         chosen=runs.choose({weight: [run] for weight, run in found.items()}),
     )
 

@@ -345,6 +345,35 @@ def class_recalls(
     return fig.update_yaxes(range=[0, 102])
 
 
+def agreement(shares: Tensor, classes: Sequence[str]) -> go.Figure:
+    """Draw of each class on how many images three people gave one, two and three labels, (K, 3)."""
+    fig = new_figure(
+        "CIFAR-10N: do three people agree?",
+        "true class",
+        "share of its images (%)",
+        question="Which classes are hard to name, for anybody?",
+        alt="Stacked shares of the images with one, two and three different labels, by class",
+    )
+    for column, (name, color, shape) in enumerate(
+        (
+            ("one label", BLUE, ""),
+            ("two labels", SKY, "/"),
+            ("three labels", VERMILION, "x"),
+        )
+    ):
+        fig.add_bar(
+            x=list(classes),
+            y=(100 * shares[:, column]).tolist(),
+            name=name,
+            marker={
+                "color": color,
+                "pattern": {"shape": shape, "fgcolor": "white", "fillmode": "overlay"},
+            },
+        )
+    fig.update_xaxes(type="category")
+    return fig.update_layout(barmode="stack").update_yaxes(range=[0, 101])
+
+
 def _records(name: str, seed: int = 0) -> list[EpochRecord]:
     g = torch.Generator().manual_seed(seed + len(name))
     return [
@@ -368,5 +397,6 @@ FIGURES = {
     "push": lambda: push(0.5, 0.4, 0.3),
     "batch_sizes": lambda: batch_sizes([16, 64], {"a": [0.3, 0.07]}, [0.28, 0.07]),
     "by_lambda": lambda: by_lambda([0.0, 2.0], {"test": [80, 90]}, title="L", chosen=2.0),
+    "agreement": lambda: agreement(torch.tensor([[0.6, 0.3, 0.1], [0.5, 0.4, 0.1]]), "ab"),
     "class_recalls": lambda: class_recalls({"λ = 0": [1.0, 0.5]}, [100, 20], "ab"),
 }

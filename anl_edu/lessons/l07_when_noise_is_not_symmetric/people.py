@@ -45,6 +45,20 @@ COUNTED: dict[str, tuple[tuple[int, ...], ...]] = {
     ),
 }
 SINGLE = ("random1", "random2", "random3")
+# Of each class of CIFAR-10, in its order: share of the images on which the three annotators gave
+# one label, two labels, three labels. Counted likewise.
+AGREED = (
+    (0.6566, 0.2938, 0.0496),
+    (0.5936, 0.3678, 0.0386),
+    (0.6354, 0.3026, 0.0620),
+    (0.5006, 0.3908, 0.1086),
+    (0.5002, 0.3888, 0.1110),
+    (0.5868, 0.3552, 0.0580),
+    (0.5958, 0.3322, 0.0720),
+    (0.7230, 0.2496, 0.0274),
+    (0.6866, 0.2858, 0.0276),
+    (0.5570, 0.3896, 0.0534),
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,22 @@ def matrix(which: str = "worst", path: str | Path | None = None) -> Tensor:
         given, true = read_human(Path(path), cifar.SETS["cifar10"], which)
         counts = noise.realised(true, given, 10).counts
     return counts / counts.sum(1, keepdim=True).double()
+
+
+def agreement(path: str | Path | None = None) -> Tensor:
+    """Return (10, 3): of each class, the share of images with one, two and three different labels.
+
+    Counted in ``CIFAR-10_human.pt`` where `path` names it; as we counted it, otherwise.
+    """
+    if path is None:
+        return torch.tensor(AGREED, dtype=torch.float64)
+    read = [read_human(Path(path), cifar.SETS["cifar10"], which) for which in SINGLE]
+    a, b, c = (given for given, _ in read)
+    true = read[0][1]
+    labels = 3 - ((a == b).long() + (b == c).long() + (a == c).long()).clamp(max=2)  # 1, 2 or 3
+    return torch.stack(
+        [(labels[true == k] == torch.tensor([[1], [2], [3]])).double().mean(1) for k in range(10)]
+    )
 
 
 def hundred(path: str | Path) -> Hundred:

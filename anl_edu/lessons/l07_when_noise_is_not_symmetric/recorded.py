@@ -91,9 +91,13 @@ def tables(dataset: str, *noises: tuple[str, float]) -> str:
     for kind, rate in noises or NOISES[dataset]:
         if not any(recorded(dataset, kind, rate).values()):
             continue
-        name = f"{kind} {rate:g}" if noise.kind(kind).rated else kind
-        parts.append(f"**{dataset}, {name}**\n\n{table(dataset, kind, rate)}")
+        parts.append(f"**{dataset}, {called(kind, rate)}**\n\n{table(dataset, kind, rate)}")
     return "\n\n".join(parts)
+
+
+def called(kind: str, rate: float) -> str:
+    """Name a noise: its kind, and its rate if it takes one."""
+    return f"{kind} {rate:g}" if noise.kind(kind).rated else kind
 
 
 def in_use(some: Sequence[Run]) -> list[float]:
