@@ -14,6 +14,7 @@ from tabulate import tabulate
 
 from anl_edu import gradients, losses, noise, recipes, runs
 from anl_edu.lessons.l04_building_an_nnlf import ablation
+from anl_edu.lessons.l07_when_noise_is_not_symmetric import recorded as balance
 from anl_edu.runs import Run
 from anl_edu.runs.table import mean_and_spread
 
@@ -118,7 +119,7 @@ def when_not_tables() -> dict[str, str]:
         ("cifar10", "pair", 0.45),
         ("digit-pairs", "instance", 0.4),
     ):
-        some = recorded(dataset, kind, rate, held_out=0.1)
+        some = runs.by_loss(recorded(dataset, kind, rate, held_out=0.1))["ce"]
         ends = ([run.last for run in some], [run.chosen for run in some])
         reached = [mean_and_spread([epoch.test_accuracy for epoch in end]) for end in ends]
         which = ", ".join(str(run.chosen.epoch) for run in some)
@@ -131,6 +132,8 @@ def when_not_tables() -> dict[str, str]:
     heads = ["data", "noise", "last", "chosen", "epochs chosen", "best"]
     return {
         "asymmetric": runs.table(recorded("cifar10", "asymmetric", 0.4)),
+        "asymmetric_er": balance.table("cifar10", "asymmetric", 0.4),
+        "human": balance.table("cifar10", "human-worst", 0.0),
         "pair": runs.table(recorded("cifar10", "pair", 0.45)),
         "none": runs.table(clean),
         "at_5_ce": str(at_5["ce"]),

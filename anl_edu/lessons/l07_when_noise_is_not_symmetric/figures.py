@@ -248,7 +248,12 @@ def push(sure: float, second: float, crowded: float, K: int = 10) -> go.Figure:
     )
     fig.update_xaxes(type="category")
     fig.update_yaxes(range=[-0.65, 1.02])
-    return fig.update_layout(barmode="group", legend={"orientation": "h", "x": 0, "y": -0.2})
+    return fig.update_layout(
+        barmode="group",
+        height=460,
+        margin={"b": 110},
+        legend={"orientation": "h", "x": 0, "y": -0.26},
+    )
 
 
 def batch_sizes(
@@ -316,7 +321,9 @@ def by_lambda(
         at = weights.index(chosen)
         fig.add_vline(x=at, line={"color": BLACK, "width": 1.5, "dash": "dot"})
         fig.add_annotation(x=at, y=1, yref="paper", text="chosen", showarrow=False, xanchor="left")
-    return fig.update_layout(height=460, legend={"orientation": "h", "x": 0, "y": -0.2})
+    return fig.update_layout(
+        height=460, margin={"b": 110}, legend={"orientation": "h", "x": 0, "y": -0.26}
+    )
 
 
 def class_recalls(
