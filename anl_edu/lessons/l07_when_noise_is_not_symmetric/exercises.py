@@ -204,8 +204,8 @@ register(
             "no-N": "each sample is one of N in p_bar: the factor 1/N is missing.",
             "not-centred": "softmax couples the logits of a sample: from log p_bar_j its mean "
             "under the sample's own p is subtracted. (Your rows should add to 0.)",
-            "not-centred-log": "softmax couples the logits of a sample: from log p_bar_j its mean "
-            "under the sample's own p is subtracted. (Your rows should add to 0.)",
+            "not-centred-log": "from log p_bar_j its mean under the sample's own p is subtracted: "
+            "softmax couples a sample's logits, so that your rows should add to 0.",
             "sign": "the sign is turned round: a class that is predicted too often must be pushed "
             "down by a step *against* the gradient.",
             "at-p-bar": "this is the gradient at p_bar (over N); go on to the logits, through the "
