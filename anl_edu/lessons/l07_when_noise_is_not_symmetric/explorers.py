@@ -83,7 +83,7 @@ def push() -> Explorer:
 
 
 def _say_push(sure: float, second: float, crowded: float) -> str:
-    step = figures.push(sure, second, crowded).data[2].y
+    step = figures.one_sample(sure, second, crowded)[2].tolist()
     most = max(step, key=abs)
     return f"The largest push is {most:+.3f}, on class {step.index(most)}."
 
@@ -134,9 +134,8 @@ def _draw_lambdas(which: tuple[str, str, float], clean: tuple[str, ...]) -> go.F
 
 
 def _say_lambdas(which: tuple[str, str, float], clean: tuple[str, ...]) -> str:
-    found = _sweep(*which)
-    best = runs.choose({weight: [run] for weight, run in found.items()})
-    held = math.ceil(0.1 * found[best].meta["train_images"])
+    run = _sweep(*which)[0.0]
+    held = math.ceil(run.spec.recipe.held_out * run.meta["train_images"])
     error = 100 * math.sqrt(0.25 / held)
     return f"Held out: {held} labels. One standard error is up to {error:.1f} points."
 

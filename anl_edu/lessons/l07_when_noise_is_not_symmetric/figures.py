@@ -207,6 +207,19 @@ def crowd(names: Sequence[str], cosine: Sequence[float], ratio: Sequence[float])
     )
 
 
+def one_sample(
+    sure: float, second: float, crowded: float, K: int = 10
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a sample's p, its batch's p_bar, and N times the step on its logits, each (K,).
+
+    Arguments as in `push`; a second probability that does not fit beside the first is cut.
+    """
+    second = min(second, 1 - sure)
+    p = torch.tensor([sure, second, *[(1 - sure - second) / (K - 2)] * (K - 2)]).double()
+    p_bar = torch.tensor([crowded, *[(1 - crowded) / (K - 1)] * (K - 1)]).double()
+    return p, p_bar, -gradients.entropy_pull(p, p_bar)
+
+
 def push(sure: float, second: float, crowded: float, K: int = 10) -> go.Figure:
     """Draw what the regulariser asks of one sample's logits, beside what it believes.
 
@@ -217,11 +230,7 @@ def push(sure: float, second: float, crowded: float, K: int = 10) -> go.Figure:
     crowded
         p_bar of class 0; the other classes share the rest of p_bar equally.
     """
-    if sure + second > 1:
-        second = 1 - sure
-    p = torch.tensor([sure, second, *[(1 - sure - second) / (K - 2)] * (K - 2)]).double()
-    p_bar = torch.tensor([crowded, *[(1 - crowded) / (K - 1)] * (K - 1)]).double()
-    step = -gradients.entropy_pull(p, p_bar)
+    p, p_bar, step = one_sample(sure, second, crowded, K)
     fig = new_figure(
         "What a step on ER does to one sample's logits",
         "class",
@@ -307,15 +316,7 @@ def by_lambda(
     )
     x = [f"{w:g}" for w in weights]
     for place, (name, values) in enumerate(accuracy.items()):
-        look = nth_style(place)
-        fig.add_scatter(
-            x=x,
-            y=[float(v) for v in values],
-            name=name,
-            mode="lines+markers",
-            line=look.line,
-            marker=look.marker,
-        )
+        add_line(fig, x, values, name, nth_style(place))
     fig.update_xaxes(type="category", categoryorder="array", categoryarray=x)
     if chosen is not None:
         at = weights.index(chosen)
@@ -339,15 +340,7 @@ def class_recalls(
     )
     x = [f"{name} ({n})" for name, n in zip(classes, sizes, strict=True)]
     for place, (name, values) in enumerate(recalls.items()):
-        look = nth_style(place)
-        fig.add_scatter(
-            x=x,
-            y=[100 * v for v in values],
-            name=name,
-            mode="lines+markers",
-            line=look.line,
-            marker=look.marker,
-        )
+        add_line(fig, x, [100 * v for v in values], name, nth_style(place))
     fig.update_xaxes(type="category")
     return fig.update_yaxes(range=[0, 102])
 

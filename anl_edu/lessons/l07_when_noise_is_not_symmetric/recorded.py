@@ -39,16 +39,17 @@ NOISES = {
     ),
 }
 LAMBDAS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
-SWEEP_SEED = 3
+SEEDS, SWEEP_SEED = range(3), 3
 
 
 def recorded(dataset: str, kind: str, rate: float) -> dict[str, list[Run]]:
-    """Return the runs of each of `ROWS` under a noise, one a seed; without those not recorded."""
-    specs = {
-        name: [RunSpec(dataset, loss, kind, rate, seed, changes=changes) for seed in range(3)]
+    """Return the runs of each of `ROWS` under a noise, one a seed."""
+    return {
+        name: [
+            runs.get(RunSpec(dataset, loss, kind, rate, seed, changes=changes)) for seed in SEEDS
+        ]
         for name, (loss, changes) in ROWS.items()
     }
-    return {name: [r for r in map(runs.lookup, some) if r] for name, some in specs.items()}
 
 
 def sweep(dataset: str, kind: str, rate: float) -> dict[float, Run]:
@@ -78,7 +79,6 @@ def table(dataset: str, kind: str, rate: float) -> str:
             mean_and_spread([run.last.memorised for run in some]),
         ]
         for name, some in recorded(dataset, kind, rate).items()
-        if some
     ]
     heads = ["trained with", "last epoch", "worst class", "classes in use", "memorised"]
     align = ("left", "right", "right", "right", "right")
@@ -87,12 +87,10 @@ def table(dataset: str, kind: str, rate: float) -> str:
 
 def tables(dataset: str, *noises: tuple[str, float]) -> str:
     """Return the tables of several kinds of noise, all of `NOISES` by default, with headings."""
-    parts = []
-    for kind, rate in noises or NOISES[dataset]:
-        if not any(recorded(dataset, kind, rate).values()):
-            continue
-        parts.append(f"**{dataset}, {called(kind, rate)}**\n\n{table(dataset, kind, rate)}")
-    return "\n\n".join(parts)
+    return "\n\n".join(
+        f"**{dataset}, {called(kind, rate)}**\n\n{table(dataset, kind, rate)}"
+        for kind, rate in noises or NOISES[dataset]
+    )
 
 
 def called(kind: str, rate: float) -> str:
@@ -110,5 +108,4 @@ def last(dataset: str, kind: str, rate: float, field: str = "test_accuracy") -> 
     return {
         name: 100 * fmean(getattr(run.last, field) for run in some)
         for name, some in recorded(dataset, kind, rate).items()
-        if some
     }
