@@ -1,4 +1,4 @@
-"""What is typed on the command line, read: KIND:RATE and FIELD=VALUE."""
+"""What is typed on the command line, read: FIELD=VALUE."""
 
 from __future__ import annotations
 
@@ -7,30 +7,6 @@ from typing import Any
 
 _TEXTS = ("model", "schedule", "precision")
 _OPTIONS = ("dataset", "loss", "scale")  # fields of a recipe that have an option of their own
-
-
-def parse_noise(text: str) -> tuple[str, float]:
-    """Read ``"symmetric:0.6"``; kinds that have no rate of one's choice stand alone.
-
-    Raises
-    ------
-    ValueError
-        An unknown kind, a rate that is forgotten, that is none, or that the kind does not take.
-    """
-    from anl_edu import noise
-
-    name, colon, rate = text.partition(":")
-    rated = noise.kind(name).rated
-    if rated and not rate:
-        raise ValueError(f"{name} noise needs a rate: {name}:0.4, for instance")
-    if not rated:
-        if colon:
-            raise ValueError(f"{name!r} takes no rate: leave ':{rate}' out")
-        return name, 0.0
-    try:
-        return name, float(rate)
-    except ValueError:
-        raise ValueError(f"noise {text!r} is not KIND:RATE, for instance symmetric:0.6") from None
 
 
 def parse_changes(texts: Iterable[str], precision: str | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command line: anl-edu demo | train | record | data | names | doctor.
+"""The command line: anl-edu demo | train | record | pack | data | names | doctor.
 
 Only click is imported at the top: help and wrong options are answered at once, and torch is
 waited for by those who use it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anl_edu import __version__
-from anl_edu.arguments import parse_changes, parse_noise
+from anl_edu.arguments import parse_changes
 from anl_edu.console import Commands, importing, keeps, require_file, require_folder, say
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ DATASETS = "digits, digit-pairs, cifar10, cifar100"
 LOSSES = "ce, mae, gce, nce+rce, anl-ce, anl-fl, ..."
 NOISES = "none, symmetric, pair, asymmetric, instance, human-worst, ..."
 ALL = " (all: anl-edu names)"
+
+_SAID_BY_A_GRID_FILE = ("dataset", "names", "noises", "seeds", "scale", "changes", "precision")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -195,6 +198,7 @@ def train(
 
 
 @main.command("record")
+@click.argument("grid_file", required=False, type=click.Path(path_type=Path))
 @click.option("--dataset", default="cifar10", show_default=True, help=DATASETS)
 @click.option(
     "--loss",
@@ -215,7 +219,19 @@ def train(
 )
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
 @_recipe_options
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes on this machine; 1 if left out.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="A Dask scheduler to use instead: tcp://host:8786."
+)
+@click.option("--threads", type=click.IntRange(1), help="Threads a run.")
+@click.option(
+    "--resource",
+    "resources",
+    multiple=True,
+    type=(str, float),
+    metavar="NAME AMOUNT",
+    help="What a run needs of a Dask worker: GPU 1.",
+)
 @click.option(
     "--time-limit",
     type=click.FloatRange(0, min_open=True),
@@ -223,7 +239,10 @@ def train(
     help="Stop cleanly after this long.",
 )
 @click.option("--out", default="data/runs", show_default=True, type=click.Path(path_type=Path))
+@click.pass_context
 def record_command(
+    context: click.Context,
+    grid_file: Path | None,
     dataset: str,
     names: tuple[str, ...],
     noises: tuple[str, ...],
@@ -233,31 +252,73 @@ def record_command(
     device: str | None,
     precision: str | None,
     compiled: bool,
-    jobs: int,
+    jobs: int | None,
+    scheduler: str | None,
+    threads: int | None,
+    resources: tuple[tuple[str, float], ...],
     time_limit: float | None,
     out: Path,
 ) -> None:
     """Record a grid of runs; a second call makes only what is missing, from where it stopped.
 
-    Exits with 3 where runs are left to be finished by the same command.
+    The grid is what the options say, or what a TOML file says: see data/grids for some. Exits with
+    3 where runs are left to be finished by the same command, with 1 where one failed.
     """
     with importing():
-        from anl_edu.runs.grid import grid, record
-        from anl_edu.training import devices
+        from anl_edu import noise
+        from anl_edu.runs.grid import grid, load
+        from anl_edu.runs.recording import record
 
-    kinds = [parse_noise(text) for text in noises]
-    changed = parse_changes(changes, precision)
-    specs = grid(dataset, names, kinds, range(seeds), scale=scale, **changed)
+    if grid_file is None:
+        kinds = [noise.parse(text) for text in noises]
+        changed = parse_changes(changes, precision)
+        specs = grid(dataset, names, kinds, range(seeds), scale=scale, **changed)
+    else:
+        _require_left_out(context, _SAID_BY_A_GRID_FILE)
+        specs = load(grid_file)
     require_folder(out)
     keeps("The same command goes on after the last finished epoch.")
-    devices.keep_memory()
-    outcome = record(specs, out, jobs=jobs, time_limit=time_limit, device=device, compile=compiled)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "a run failed", RuntimeWarning)  # said below
+        outcome = record(
+            specs,
+            out,
+            jobs=jobs,
+            scheduler=scheduler,
+            threads=threads,
+            resources=dict(resources),
+            time_limit=time_limit,
+            device=device,
+            compile=compiled,
+        )
     say(
         f"{outcome.written} recorded, {outcome.present} already there, "
         f"{outcome.unfinished} to be finished by the same command"
     )
+    if outcome.failed:
+        said = "\n".join(f"  {failure}" for failure in outcome.failed)
+        raise RuntimeError(f"{len(outcome.failed)} failed:\n{said}")
     if outcome.unfinished:
         sys.exit(3)
+
+
+def _require_left_out(context: click.Context, names: Sequence[str]) -> None:
+    """Raise where an option is given that a grid file says already."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]}: the grid file says that")
+
+
+@main.command("pack")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def pack_command(folder: Path) -> None:
+    """Gather a folder's run files into one archive a data set and scale."""
+    with importing():
+        from anl_edu import runs
+
+    for archive in runs.pack(folder):
+        say(f"{archive}: {archive.stat().st_size:,} bytes")
 
 
 @main.group("data")

@@ -2,19 +2,7 @@
 
 import pytest
 
-from anl_edu.arguments import parse_changes, parse_noise
-
-
-@pytest.mark.parametrize(
-    ("text", "parsed"),
-    [
-        ("symmetric:0.6", ("symmetric", 0.6)),
-        ("none", ("none", 0.0)),
-        ("human-worst", ("human-worst", 0.0)),
-    ],
-)
-def test_noise_is_read_from_text(text, parsed):
-    assert parse_noise(text) == parsed
+from anl_edu.arguments import parse_changes
 
 
 def test_changes_are_read_from_text():

@@ -113,6 +113,28 @@ def kind(name: str) -> Kind:
     return KINDS[name]
 
 
+def parse(text: str) -> tuple[str, float]:
+    """Read ``"symmetric:0.6"``; kinds that have no rate of one's choice stand alone.
+
+    Raises
+    ------
+    ValueError
+        An unknown kind, a rate that is forgotten, that is none, or that the kind does not take.
+    """
+    name, colon, rate = text.partition(":")
+    rated = kind(name).rated
+    if rated and not rate:
+        raise ValueError(f"{name} noise needs a rate: {name}:0.4, for instance")
+    if not rated:
+        if colon:
+            raise ValueError(f"{name!r} takes no rate: leave ':{rate}' out")
+        return name, 0.0
+    try:
+        return name, float(rate)
+    except ValueError:
+        raise ValueError(f"noise {text!r} is not KIND:RATE, for instance symmetric:0.6") from None
+
+
 def check(name: str, rate: float, dataset: str) -> None:
     """Raise what drawing this noise would raise: an unknown name, a rate out of 0..1, other data.
 

@@ -8,8 +8,9 @@ presented as live.
 """
 
 from anl_edu.runs.live import Live, code_commit, finish, get, noisy_data, prepare, start
+from anl_edu.runs.run import Run, by_loss, choose
 from anl_edu.runs.spec import RunSpec
-from anl_edu.runs.store import Run, by_loss, choose, find, lookup, read, require_alike, write
+from anl_edu.runs.store import find, holds, lookup, pack, read, require_alike, write
 from anl_edu.runs.table import rows, table
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "find",
     "finish",
     "get",
+    "holds",
     "lookup",
     "noisy_data",
+    "pack",
     "prepare",
     "read",
     "require_alike",

@@ -19,8 +19,9 @@ from anl_edu import data as data_module
 from anl_edu.data import ImageData
 from anl_edu.losses import label
 from anl_edu.progress_bar import progress_bar
+from anl_edu.runs.run import Run
 from anl_edu.runs.spec import RunSpec
-from anl_edu.runs.store import Run, lookup
+from anl_edu.runs.store import lookup
 from anl_edu.training import EpochRecord
 from anl_edu.training.loop import Trainer
 

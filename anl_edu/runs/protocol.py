@@ -107,11 +107,12 @@ def _unusual_parameters(recipe: Recipe) -> dict[str, Any]:
 
 def _normal(value: Any) -> Any:
     """Plain values in one form: whole numbers as integers, lists for sequences."""
+    if type(value) is float:  # nearly all there is, so it comes first
+        return int(value) if value.is_integer() else value
     if isinstance(value, bool | int | str) or value is None:
         return value
-    if isinstance(value, Mapping):
-        return {str(k): _normal(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_normal(v) for v in value]
-    value = float(value)
-    return int(value) if value.is_integer() else value
+    if isinstance(value, Mapping):
+        return {str(k): _normal(v) for k, v in value.items()}
+    return _normal(float(value))

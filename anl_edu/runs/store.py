@@ -1,60 +1,26 @@
-"""Recorded runs: small JSON files, one a run, written whole and found by what they hold."""
+"""Recorded runs: small JSON files, one a run, loose or packed, found by what they hold."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
-from statistics import fmean
-from typing import Any, TypeVar
+from typing import Any
 
 from anl_edu import atomic, paths
+from anl_edu.runs import packs
 from anl_edu.runs.protocol import digest
+from anl_edu.runs.run import Run
 from anl_edu.runs.spec import RunSpec
 from anl_edu.training import EpochRecord
 
-T = TypeVar("T")
 FORMAT = 2
 _COLUMNS = tuple(f.name for f in fields(EpochRecord))
 _SPEC = tuple(f.name for f in fields(RunSpec))
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that has been made: its description, where it was made, one record an epoch.
-
-    ``confusion`` counts test images at the last epoch, (K, K): row the true class, column the one
-    that the model names; None where it was not recorded.
-    """
-
-    spec: RunSpec
-    meta: Mapping[str, Any]
-    records: tuple[EpochRecord, ...]
-    confusion: tuple[tuple[int, ...], ...] | None = None
-
-    @property
-    def last(self) -> EpochRecord:
-        """The last epoch: what the authors' code reports."""
-        return self.records[-1]
-
-    @property
-    def best(self) -> float:
-        """Best test accuracy of any epoch; choosing it needs clean labels, so it is no result."""
-        return max(record.test_accuracy for record in self.records)
-
-    @property
-    def chosen(self) -> EpochRecord:
-        """The epoch with the highest accuracy on held-out noisy labels, the first of several.
-
-        Raises
-        ------
-        ValueError
-            The recipe held nothing out.
-        """
-        return max(self.records, key=lambda record: _held_out(record, self.spec))
 
 
 def write(run: Run, folder: str | Path) -> Path:
@@ -88,17 +54,25 @@ def read(path: str | Path) -> Run:
     ValueError
         If the file is no recorded run, of another format, or does not match its own hash.
     """
-    path = Path(path)
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} is not a whole recorded run ({error})") from None
+    return decode(text, str(path))
+
+
+def decode(text: bytes, name: str) -> Run:
+    """Read a recorded run from the text of its file; ``name`` says which in an error."""
+    try:
+        body = json.loads(text)
         written = body.pop("sha256")
         number = body["format"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is not a whole recorded run ({error})") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{name} is not a whole recorded run ({error})") from None
     if number != FORMAT:
-        raise ValueError(f"{path} has format {number}; this version reads format {FORMAT}")
+        raise ValueError(f"{name} has format {number}; this version reads format {FORMAT}")
     if written != digest(body):
-        raise ValueError(f"{path} does not match its own hash {written[:10]}: edited or cut short")
+        raise ValueError(f"{name} does not match its own hash {written[:10]}: edited or cut short")
     spec = RunSpec(**{k: v for k, v in body["spec"].items() if k in _SPEC})
     columns = {k: v for k, v in body["records"].items() if k in _COLUMNS}
     records = tuple(
@@ -113,8 +87,8 @@ def read(path: str | Path) -> Run:
 def find(folder: str | Path | None = None, **filters: Any) -> list[Run]:
     """Return the recorded runs of a folder whose spec has the given values, in order of name.
 
-    A file that is no recorded run is left out with a warning, and of two files of one run the
-    first by name counts.
+    What is no recorded run is left out with a warning. Of two files of one run the first by name
+    counts, and a loose file before one that is packed.
 
     Parameters
     ----------
@@ -127,14 +101,23 @@ def find(folder: str | Path | None = None, **filters: Any) -> list[Run]:
     if unknown:
         known = ", ".join(_SPEC)
         raise ValueError(f"unknown filter {sorted(unknown)[0]!r}; a run has {known}")
+    wanted = {k: tuple(v) if isinstance(v, tuple | list) else (v,) for k, v in filters.items()}
     found: dict[str, Run] = {}
     for each in _folders(folder):
-        for run in _read_all(each):
-            found.setdefault(run.spec.digest, run)
-    runs = list(found.values())
-    for name, wanted in filters.items():
-        allowed = wanted if isinstance(wanted, tuple | list) else (wanted,)
-        runs = [run for run in runs if getattr(run.spec, name) in allowed]
+        files = _loose(sorted(each.glob("*.json")))
+        archives = _packed(sorted(each.glob("*.zip")), lambda name: _may_be(name, wanted))
+        for name, text in itertools.chain(files, archives):
+            try:
+                run = decode(text, name)
+            except ValueError as error:
+                warnings.warn(str(error), stacklevel=2)
+            else:
+                found.setdefault(run.spec.digest, run)
+    runs = [
+        run
+        for run in found.values()
+        if all(getattr(run.spec, name) in allowed for name, allowed in wanted.items())
+    ]
     return sorted(runs, key=lambda run: (run.spec.stem, run.spec.seed, run.spec.digest))
 
 
@@ -144,54 +127,64 @@ def lookup(spec: RunSpec, folder: str | Path | None = None) -> Run | None:
     A file of that name which is no whole recorded run is left out with a warning.
     """
     for each in _folders(folder):
-        path = each / spec.file_name
-        if path.is_file():
+        files = _loose([each / spec.file_name])
+        archive = _packed([each / archive_name(spec)], lambda name: name == spec.file_name)
+        for name, text in itertools.chain(files, archive):
             try:
-                return read(path)
+                return decode(text, name)
             except ValueError as error:
                 warnings.warn(str(error), stacklevel=2)
     return None
 
 
-def choose(settings: Mapping[T, Sequence[Run]]) -> T:
-    """Return the setting that does best on held-out noisy labels: no clean label is looked at.
+def holds(folder: str | Path, spec: RunSpec) -> bool:
+    """Tell whether a folder has the record file of a run, loose or packed; it is not read."""
+    folder = Path(folder)
+    if (folder / spec.file_name).is_file():
+        return True
+    archive = folder / archive_name(spec)
+    return archive.is_file() and spec.file_name in packs.names(archive)
 
-    What counts is the mean, over a setting's runs, of the accuracy on the noisy labels held out, at
-    the last epoch; of equal ones the first wins. With n labels held out a difference below about
-    ``1 / sqrt(n)`` is chance, so take several seeds.
 
-    Parameters
-    ----------
-    settings
-        Whatever is to be chosen (a lambda, a loss) to runs whose recipe holds labels out.
+def pack(folder: str | Path) -> list[Path]:
+    """Move a folder's run files into its archives, one a data set and scale.
+
+    A run that is in the archive already is replaced by its file. What is no whole recorded run
+    stays where it is, with a warning. Whoever records into the folder meanwhile may go on.
+
+    Returns
+    -------
+    list of Path
+        The archives written.
 
     Raises
     ------
     ValueError
-        No settings, a setting without runs, or a run that held nothing out.
+        An archive that is there is damaged: nothing is moved into it.
+    OSError
+        An archive cannot be written: the files are where they were.
     """
-    if not settings:
-        raise ValueError("no settings to choose from")
-    means: dict[T, float] = {}
-    for name, some in settings.items():
-        if not some:
-            raise ValueError(f"no run for {name!r}")
-        means[name] = fmean(_held_out(run.last, run.spec) for run in some)
-    return max(means, key=lambda name: means[name])
+    folder = Path(folder)
+    files: dict[Path, dict[str, Path]] = {}
+    for name, text in _loose(sorted(folder.glob("*.json"))):
+        try:
+            spec = decode(text, name).spec
+        except ValueError as error:
+            warnings.warn(str(error), stacklevel=2)
+        else:
+            files.setdefault(folder / archive_name(spec), {})[spec.file_name] = Path(name)
+    for archive, paths_of in files.items():
+        with atomic.owning(archive, "archive", waiting=f"{archive} is being packed; waiting"):
+            there = dict(packs.texts(archive, lambda _: True)) if archive.exists() else {}
+            packs.write(archive, there | {k: path.read_bytes() for k, path in paths_of.items()})
+        for path in paths_of.values():
+            path.unlink()
+    return list(files)
 
 
-def _held_out(record: EpochRecord, spec: RunSpec) -> float:
-    if record.held_out_accuracy is None:
-        raise ValueError(f"{spec.stem} held no labels out: record with held_out=0.1, say")
-    return record.held_out_accuracy
-
-
-def by_loss(runs: Iterable[Run]) -> dict[str, list[Run]]:
-    """Group runs by loss, in the order of their first appearance."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(run.spec.loss, []).append(run)
-    return groups
+def archive_name(spec: RunSpec) -> str:
+    """Return the name of the archive that a packed run lies in: ``digits-desk.zip``."""
+    return f"{spec.dataset}-{spec.scale}.zip"
 
 
 def require_alike(folder: str | Path, spec: RunSpec, meta: Mapping[str, Any]) -> None:
@@ -200,17 +193,20 @@ def require_alike(folder: str | Path, spec: RunSpec, meta: Mapping[str, Any]) ->
     CIFAR-10 and a copy of it that went through JPEG, say: their accuracies must not stand side
     by side. The sizes of parts may differ, the set they were taken from may not.
     """
-    for path in sorted(Path(folder).glob(f"{spec.dataset}-{spec.scale}-*.json")):
-        if path.name == spec.file_name:
+    group = f"{spec.dataset}-{spec.scale}"
+    files = _loose(sorted(Path(folder).glob(f"{group}-*.json")))
+    archive = _packed([Path(folder) / archive_name(spec)], lambda _: True)
+    for name, text in itertools.chain(files, archive):
+        if Path(name).name == spec.file_name:
             continue
         try:
-            there = read(path).meta
+            there = decode(text, name).meta
         except ValueError:
             continue
         for key, words in (("images", "on other images"), ("precision", "in another precision")):
             if meta[key] != there.get(key):
                 raise ValueError(
-                    f"{folder} holds runs {words} ({path.name}: {there.get(key)}, here "
+                    f"{folder} holds runs {words} ({Path(name).name}: {there.get(key)}, here "
                     f"{meta[key]}): record into another folder"
                 )
         return  # every file in the folder has passed here: one stands for all
@@ -221,16 +217,42 @@ def _folders(folder: str | Path | None) -> list[Path]:
     return list(dict.fromkeys(f.resolve() for f in folders))
 
 
-def _read_all(folder: Path) -> list[Run]:
-    runs = []
-    for path in sorted(folder.glob("*.json")):
-        if path.name.startswith(".") or not path.is_file():
+def _loose(files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+    """Give path and text of each file that can be read."""
+    for path in files:
+        if not path.name.startswith(".") and path.is_file():
+            try:
+                yield str(path), path.read_bytes()
+            except OSError as error:
+                warnings.warn(f"{path} cannot be read ({error})", stacklevel=3)
+
+
+def _packed(archives: Iterable[Path], wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """Give place and text of each file in archives whose name is wanted."""
+    for archive in archives:
+        if archive.name.startswith(".") or not archive.is_file():
             continue
         try:
-            runs.append(read(path))
+            for name, text in packs.texts(archive, wanted):
+                yield f"{archive}/{name}", text
         except ValueError as error:
             warnings.warn(str(error), stacklevel=3)
-    return runs
+
+
+def _may_be(name: str, wanted: Mapping[str, tuple[Any, ...]]) -> bool:
+    """Whether a file of this name, which `RunSpec.file_name` gave, can be one that is wanted."""
+    parts = {
+        "dataset": "{}-",
+        "scale": "-{}-",
+        "noise": "-{}-",
+        "loss": "-{}-seed",
+        "seed": "-seed{}-",
+    }
+    return all(
+        any(parts[field].format(value) in name for value in values)
+        for field, values in wanted.items()
+        if field in parts
+    )
 
 
 def _body(run: Run) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from anl_edu import losses
-from anl_edu.runs.store import Run, by_loss
+from anl_edu.runs.run import Run, by_loss
 
 READING = (
     "last: test accuracy at the last epoch, which is what one would have had. best: the best of\n"
