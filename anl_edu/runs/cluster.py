@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 import dask
@@ -37,19 +39,48 @@ def connected(scheduler: str | Client | Cluster | None, jobs: int) -> Iterator[C
         yield scheduler
         return
     if scheduler is not None:
-        with Client(scheduler) as client:
+        with _quiet(), Client(scheduler) as client:
             yield client
         return
-    with (
-        dask.config.set(_OURS),
-        LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            memory_limit=None,  # a run takes what it takes; swapping one out would end it
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with dask.config.set(_OURS), _local() as cluster, Client(cluster) as client:
         client.register_plugin(Trains())
+        cluster.scale(jobs)
         yield client
+
+
+def _local() -> LocalCluster:
+    """Start a cluster without workers yet."""
+    resource_tracker.ensure_running()  # first, since to start it ends what is held
+    with _interrupts_held():  # its thread inherits it, and so do all workers: Ctrl-C is for us
+        return LocalCluster(
+            n_workers=0,
+            threads_per_worker=1,
+            memory_limit=None,  # a run takes what it takes: no worker is ended for it
+            dashboard_address="127.0.0.1:0",  # whatever is free
+            silence_logs=logging.CRITICAL,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the client's log of a connection that breaks to itself: `record` says it in words."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while the block runs; one that comes meanwhile is heard after it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -164,3 +164,15 @@ def test_real_human_labels_are_drawn(name, dataset):
     found = noise.realised(clean, noisy, whole.num_classes)
     assert found.rate == pytest.approx(published[name], abs=5e-5)
     assert torch.equal(noisy, noise.noisy_labels(name, whole, 0.0, seeded(1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("symmetric:0.6", ("symmetric", 0.6)),
+        ("none", ("none", 0.0)),
+        ("human-worst", ("human-worst", 0.0)),
+    ],
+)
+def test_noise_is_read_from_text(text, parsed):
+    assert noise.parse(text) == parsed
