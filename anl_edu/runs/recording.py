@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import time
 import warnings
@@ -215,6 +216,7 @@ class _Grid:
         error = future.exception()
         result = None if error is not None else future.result()
         future.release()
+        self.client.sync(asyncio.sleep, 0)  # the client has let it go: asked again, it runs again
         if isinstance(result, worker.Made):
             self._keep(spec, result)
         elif isinstance(result, worker.Left) and self._is_ours_to_make(result):
