@@ -101,7 +101,10 @@ def _recipe_options(command: Any) -> Any:
     for option in reversed(
         [
             click.option(
-                "--scale", default="desk", show_default=True, type=click.Choice(["desk", "paper"])
+                "--scale",
+                default="desk",
+                show_default=True,
+                type=click.Choice(["desk", "lab", "paper"]),
             ),
             click.option(
                 "--set",

@@ -13,9 +13,11 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from distributed import LocalCluster
 
 from anl_edu import cli, data, losses, models, noise, recipes, runs
 from anl_edu.cli import main
+from anl_edu.runs import cluster
 
 QUICK = ["--set", "epochs=2", "--set", "train_images=200", "--set", "test_images=50"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +49,7 @@ def untrained(monkeypatch):
         raise AssertionError("a run was started")
 
     monkeypatch.setattr(runs, "start", started)
+    monkeypatch.setattr("anl_edu.runs.recording.connected", started)
 
 
 # --- help -----------------------------------------------------------------------------
@@ -76,7 +79,17 @@ print(json.dumps([m for m in sys.modules if "." not in m]))
     assert done.returncode == 0, done.stderr
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert "click" in loaded
-    heavy = {"torch", "numpy", "plotly", "sklearn", "scipy", "tqdm", "tabulate", "asyncio"}
+    heavy = {
+        "torch",
+        "distributed",
+        "numpy",
+        "plotly",
+        "sklearn",
+        "scipy",
+        "tqdm",
+        "tabulate",
+        "asyncio",
+    }
     assert not loaded & heavy
 
 
@@ -261,40 +274,77 @@ def test_debug_shows_the_traceback(call):
 # --- recording ------------------------------------------------------------------------
 
 
-def test_record_exits_with_3_where_runs_are_left(call):
-    line = ["record", "--dataset", "digits", "--loss", "ce", "--seeds", "1", *QUICK, "--out", "o"]
-    stopped = call(*line, "--time-limit", "1e-9")
+@pytest.fixture
+def record(call, monkeypatch):
+    """`anl-edu record` on a cluster in this process; tests/runs has real ones."""
+
+    def local():
+        return LocalCluster(
+            n_workers=0, processes=False, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        )
+
+    monkeypatch.setattr(cluster, "_local", local)
+    monkeypatch.setattr("anl_edu.training.devices.keep_memory", lambda: None)
+    return lambda *args: call("record", *args)
+
+
+def test_record_exits_with_3_where_runs_are_left(record):
+    line = ["--dataset", "digits", "--loss", "ce", "--seeds", "1", *QUICK, "--out", "o"]
+    stopped = record(*line, "--time-limit", "1e-9")
     assert stopped.exit_code == 3
     assert "0 recorded, 0 already there, 1 to be finished" in stopped.output
-    finished = call(*line)
-    assert finished.exit_code == 0
+    finished = record(*line)
+    assert finished.exit_code == 0, finished.output
     assert "1 recorded, 0 already there, 0 to be finished" in finished.output
 
 
-def test_a_folder_of_another_precision_is_left_alone(call, tmp_path):
-    line = ["record", "--dataset", "digits", "--seeds", "1", *QUICK, "--out", "o"]
-    assert call(*line, "--loss", "ce").exit_code == 0
-    result = call(*line, "--loss", "ce", "--loss", "mae", "--precision", "bfloat16")
+def test_a_folder_of_another_precision_is_left_alone(record, tmp_path):
+    line = ["--dataset", "digits", "--seeds", "1", *QUICK, "--out", "o"]
+    assert record(*line, "--loss", "ce").exit_code == 0
+    result = record(*line, "--loss", "ce", "--loss", "mae", "--precision", "bfloat16")
     assert result.exit_code == 1
     assert "in another precision" in result.output
     assert len(list((tmp_path / "o").glob("*.json"))) == 1
 
 
-def test_recording_cifar_twice_records_once(call, monkeypatch, tmp_path):
+def test_recording_cifar_twice_records_once(record, tmp_path):
     where = os.environ.get("ANL_EDU_DATA")
     if not where or not (Path(where) / "cifar10.npz").is_file():
         pytest.skip("set ANL_EDU_DATA to a folder that holds cifar10.npz")
-    arguments = ["record", "--dataset", "cifar10", "--scale", "paper", "--loss", "anl-ce"]
+    arguments = ["--dataset", "cifar10", "--scale", "paper", "--loss", "anl-ce"]
     arguments += ["--noise", "symmetric:0.4", "--seeds", "1", "--out", str(tmp_path / "out")]
     for change in ("epochs=1", "train_images=256", "test_images=64", "train_eval=64"):
         arguments += ["--set", change]
-    first = call(*arguments)
+    first = record(*arguments)
     assert first.exit_code == 0, first.output
     assert "1 recorded, 0 already there" in first.output
     (run,) = runs.find(tmp_path / "out")
     assert (run.meta["train_images"], run.meta["test_images"]) == (256, 64)
     assert run.meta["recipe"]["model"] == "cnn8"
-    assert "0 recorded, 1 already there" in call(*arguments).output
+    assert "0 recorded, 1 already there" in record(*arguments).output
+
+
+def test_a_grid_file_says_what_options_say_otherwise(record, tmp_path):
+    file = tmp_path / "grid.toml"
+    file.write_text(
+        'dataset = "digits"\nlosses = ["ce"]\nnoises = ["pair:0.4"]\nseeds = 1\n'
+        "changes = { epochs = 1, train_images = 100, test_images = 20 }\n"
+    )
+    assert "1 recorded" in record(str(file), "--out", "o").output
+    (run,) = runs.find(tmp_path / "o")
+    assert (run.spec.noise, run.spec.rate) == ("pair", 0.4)
+    result = record(str(file), "--seeds", "3")
+    assert result.exit_code == 2
+    assert "--seeds: the grid file says that" in result.output
+
+
+def test_pack_gathers_run_files(record, call, tmp_path):
+    record("--dataset", "digits", "--loss", "ce", "--seeds", "2", *QUICK, "--out", "o")
+    before = runs.find("o")
+    assert "digits-desk.zip" in call("pack", "o").output
+    assert [path.name for path in (tmp_path / "o").glob("[!.]*")] == ["digits-desk.zip"]
+    assert runs.find("o") == before
+    assert call("pack", "elsewhere").exit_code == 2
 
 
 def test_a_damaged_checkpoint_is_named_and_left_alone(call, tmp_path):

@@ -4,8 +4,8 @@
 et al., NeurIPS 2023, and the entropy-regularised variant of 2025): SGD with momentum 0.9, cosine
 to 0, gradient norm clipped at 5 after the L1 penalty has joined. It is known from that code, or
 from another method's own where `reference` says so, not from the papers. ``scale="desk"`` is the
-same method on fewer images and smaller networks, for a laptop: its figures are never a reproduction
-of a paper's.
+same method on fewer images and smaller networks, for a laptop, and ``scale="lab"`` on all images in
+fewer epochs at half their resolution: their figures are never a reproduction of a paper's.
 """
 
 from anl_edu.recipes.published import published

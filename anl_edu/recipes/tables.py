@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from anl_edu import data
 from anl_edu.recipes.desk import DESK
+from anl_edu.recipes.lab import LAB
 from anl_edu.recipes.recipe import Recipe
 from anl_edu.recipes.reference import LOSSES, PROTOCOLS, settings
 
-SCALES = ("desk", "paper")
+_TABLES: Mapping[str, Mapping[str, Any]] = {"desk": DESK, "lab": LAB, "paper": PROTOCOLS}
+SCALES = tuple(_TABLES)
 
 
 def get(
@@ -31,7 +34,7 @@ def get(
         A name of `losses.names`. Losses that the protocol says nothing about keep their own
         default parameters.
     scale
-        ``"desk"`` or ``"paper"``.
+        ``"desk"``, ``"lab"`` or ``"paper"``.
     noise, rate
         Which noise it is for: some authors choose a loss's parameters by it. See `settings` for
         what holds without.
@@ -50,7 +53,7 @@ def get(
                 f"recipes.settings, but nothing here loads its images; {there}"
             )
         raise ValueError(f"no {scale} recipe for {dataset!r}; {there}")
-    protocol = dict((PROTOCOLS if scale == "paper" else DESK)[dataset])
+    protocol = dict(_TABLES[scale][dataset])
     like = protocol.pop("like", dataset)  # the data set whose loss parameters fit
     fields: dict[str, Any] = {
         "precision": "auto" if scale == "paper" else "float32",
@@ -62,5 +65,4 @@ def get(
 
 def datasets(scale: str = "desk") -> tuple[str, ...]:
     """Names of the data sets that have a recipe at this scale and can be loaded."""
-    described = PROTOCOLS if scale == "paper" else DESK
-    return tuple(name for name in described if name in data.names())
+    return tuple(name for name in _TABLES[scale] if name in data.names())

@@ -30,7 +30,7 @@ class RunSpec:
     seed : int
         Decides the noise, the initial weights, the order and the augmentation.
     scale : str
-        ``"desk"`` or ``"paper"``: which recipe.
+        ``"desk"``, ``"lab"`` or ``"paper"``: which recipe.
     changes : mapping
         Fields of the recipe to replace, for instance ``{"epochs": 10}``.
     """

@@ -182,7 +182,7 @@ def test_wrong_values_are_named(changes: dict, words: str) -> None:
         (("digits", "ce", "paper"), "no paper recipe for 'digits'; known: cifar10, cifar100$"),
         (("webvision", "ce"), "no desk recipe for 'webvision'; known: digits"),
         (("digits", "ace"), "unknown loss 'ace'; known: ce"),
-        (("digits", "ce", "lab"), "unknown scale 'lab'; known: desk, paper"),
+        (("digits", "ce", "lap"), "unknown scale 'lap'; known: desk, lab, paper"),
     ],
 )
 def test_unknown_names_are_met_with_the_known_ones(arguments: tuple, words: str) -> None:
