@@ -1,0 +1,294 @@
+"""The whole table drawn: as a map, seed by seed, beside other people's, and how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+import numpy as np
+import plotly.graph_objects as go
+
+from anl_edu.teach.figure import new_figure
+from anl_edu.teach.lines import add_line
+from anl_edu.teach.style import (
+    BLACK,
+    BLUE,
+    ORANGE,
+    SEQUENTIAL,
+    VERMILION,
+    label_of,
+    nth_style,
+    style_of,
+)
+
+_MARKS = ("circle", "square", "diamond", "cross", "x")
+
+
+def table_map(
+    values: np.ndarray, names: Sequence[str], noises: Sequence[str], *, title: str, question: str
+) -> go.Figure:
+    """Draw means (losses, noises) in percent as a map with its numbers; ★ marks a column's best."""
+    best = np.nanargmax(np.where(np.isnan(values), -1, values), 0)  # (noises,)
+    text = [
+        [
+            "–" if np.isnan(v) else f"{v:.1f}{' ★' if best[j] == i else ''}"
+            for j, v in enumerate(row)
+        ]
+        for i, row in enumerate(values)
+    ]
+    first = ", ".join(
+        f"{noise}: {label_of(names[i])}" for noise, i in zip(noises, best, strict=True)
+    )
+    fig = new_figure(title, "noise", question=question, alt=f"Best of each column: {first}")
+    fig.add_heatmap(
+        z=values,
+        x=list(noises),
+        y=[label_of(name) for name in names],
+        text=text,
+        texttemplate="%{text}",
+        textfont={"size": 12},
+        colorscale=SEQUENTIAL,
+        colorbar={"title": {"text": "percent"}},
+        hovertemplate="%{y}, %{x}: %{z:.1f} %<extra></extra>",
+    )
+    fig.update_xaxes(type="category", showgrid=False, tickangle=-30)
+    fig.update_yaxes(type="category", showgrid=False, autorange="reversed")
+    return fig.update_layout(height=170 + 29 * len(names), margin={"b": 90})
+
+
+def seed_strip(seeds: Mapping[str, np.ndarray], *, title: str, y: str) -> go.Figure:
+    """Draw every seed of every loss, and mean ± one sample deviation; the best mean comes first."""
+    order = sorted(seeds, key=lambda name: -seeds[name].mean())
+    fig = new_figure(
+        title,
+        "",
+        y,
+        question="Whose bars overlap? Which order would other seeds have given?",
+        alt="; ".join(
+            f"{label_of(n)} {seeds[n].mean():.1f} ± {seeds[n].std(ddof=1):.1f}" for n in order[:4]
+        ),
+    )
+    labels = [label_of(name) for name in order]
+    for seed in range(max(map(len, seeds.values()), default=0)):
+        there = [name for name in order if seed < len(seeds[name])]
+        fig.add_scatter(
+            x=[label_of(name) for name in there],
+            y=[seeds[name][seed] for name in there],
+            mode="markers",
+            name=f"seed {seed}",
+            marker={"color": BLUE, "symbol": _MARKS[seed % 5], "size": 7, "opacity": 0.65},
+        )
+    fig.add_scatter(
+        x=labels,
+        y=[seeds[name].mean() for name in order],
+        error_y={"type": "data", "array": [seeds[name].std(ddof=1) for name in order]},
+        mode="markers",
+        name="mean ± deviation",
+        marker={"color": VERMILION, "symbol": "line-ew-open", "size": 18},
+    )
+    return fig.update_xaxes(
+        type="category", categoryorder="array", categoryarray=labels, tickangle=-35
+    ).update_layout(height=460, margin={"b": 100})
+
+
+def last_and_best(last: Mapping[str, float], best: Mapping[str, float], *, title: str) -> go.Figure:
+    """Draw for each loss the mean of the last epoch and of the best, joined by a line."""
+    fig = new_figure(
+        title,
+        "",
+        "test accuracy (%)",
+        question="For which losses does it matter which of the two a table prints?",
+        alt="; ".join(f"{label_of(n)} {last[n]:.0f} last, {best[n]:.0f} best" for n in last),
+    )
+    names = [label_of(name) for name in last]
+    for name, at in zip(names, last, strict=True):
+        fig.add_scatter(
+            x=[name, name], y=[last[at], best[at]], mode="lines", showlegend=False,
+            line={"color": "#999999", "width": 3}, hoverinfo="skip",
+        )  # fmt: skip
+    for values, name, color, symbol in (
+        (last, "last epoch", BLUE, "circle"),
+        (best, "best epoch", ORANGE, "diamond"),
+    ):
+        fig.add_scatter(
+            x=names,
+            y=list(values.values()),
+            mode="markers",
+            name=name,
+            marker={"color": color, "symbol": symbol, "size": 11},
+        )
+    return fig.update_xaxes(type="category", tickangle=-35).update_layout(margin={"b": 100})
+
+
+def beside(
+    ours: Mapping[str, np.ndarray],
+    theirs: Mapping[str, tuple[float, float | None]],
+    *,
+    title: str,
+    x: str,
+    y: str,
+) -> go.Figure:
+    """Draw our accuracy against a published one, a point a loss; where both agree is a line.
+
+    Parameters
+    ----------
+    ours
+        Loss to accuracies (S,) in percent, one a seed: mean and sample deviation are drawn.
+    theirs
+        Loss to accuracy and deviation (None where it is not printed), in percent.
+    """
+    both = [name for name in ours if name in theirs]
+    fig = new_figure(
+        title,
+        x,
+        y,
+        question="Which losses stand out of line, and on which side?",
+        alt="; ".join(
+            f"{label_of(n)} {ours[n].mean():.0f} here, {theirs[n][0]:.0f} there" for n in both
+        ),
+    )
+    for name in both:
+        look, deviation = style_of(name), theirs[name][1]
+        fig.add_scatter(
+            x=[ours[name].mean()],
+            y=[theirs[name][0]],
+            error_x={"type": "data", "array": [ours[name].std(ddof=1)], "color": "#999999"},
+            error_y={"type": "data", "array": [deviation or 0], "color": "#999999"},
+            mode="markers+text",
+            text=[label_of(name)],
+            textposition="top center",
+            name=label_of(name),
+            marker=look.marker | {"size": 11},
+            showlegend=False,
+        )
+    points = [v for n in both for v in (ours[n].mean(), theirs[n][0])] or [0, 100]
+    ends = [min(points) - 6, max(points) + 6]
+    fig.add_scatter(
+        x=ends, y=ends, mode="lines", name="equal", line={"color": BLACK, "dash": "dot", "width": 1}
+    )
+    return fig.update_layout(height=520)
+
+
+def printed_twice(
+    found: Sequence[tuple[str, Sequence[tuple[str, float, float | None]]]],
+) -> go.Figure:
+    """Draw cells that several papers print: one row a cell, one mark a paper, its deviation."""
+    gaps = {name: max(v for _, v, _ in some) - min(v for _, v, _ in some) for name, some in found}
+    widest = max(gaps, key=lambda name: gaps[name])
+    fig = new_figure(
+        "The same cell in two papers, CIFAR-10",
+        "test accuracy at the last epoch (%)",
+        question="Same method, same noise, same rate, same epoch: by how much do papers differ?",
+        alt=f"They differ by {fmean(gaps.values()):.1f} points on average, by up to "
+        f"{gaps[widest]:.1f} ({widest})",
+    )
+    papers = list(dict.fromkeys(paper for _, some in found for paper, _, _ in some))
+    for place, paper in enumerate(papers):
+        look = nth_style(place)
+        rows = [(n, v, d) for n, some in found for p, v, d in some if p == paper]
+        fig.add_scatter(
+            x=[v for _, v, _ in rows],
+            y=[n for n, _, _ in rows],
+            error_x={"type": "data", "array": [d or 0 for _, _, d in rows]},
+            mode="markers",
+            name=paper,
+            marker=look.marker | {"size": 11},
+        )
+    fig.update_yaxes(type="category", autorange="reversed")
+    return fig.update_layout(height=160 + 32 * len(found), margin={"l": 180})
+
+
+def experiment_hist(found: np.ndarray, true: float, *, title: str, said: str) -> go.Figure:
+    """Draw the differences that many experiments found, and the true one."""
+    fig = new_figure(
+        title,
+        "difference of the two means found (points)",
+        "experiments",
+        question="How many experiments name the wrong winner (left of 0)?",
+        alt=said,
+    )
+    wide = float(np.abs(found - true).max()) + 0.5
+    edges = np.linspace(true - wide, true + wide, 42)
+    counts, _ = np.histogram(found, edges)
+    middles = (edges[1:] + edges[:-1]) / 2
+    for name, kept, color, shape in (
+        ("wrong winner", middles < 0, VERMILION, "/"),
+        ("right winner", middles >= 0, BLUE, ""),
+    ):
+        fig.add_bar(
+            x=middles[kept],
+            y=counts[kept],
+            name=name,
+            showlegend=True,
+            width=edges[1] - edges[0],
+            marker={"color": color, "pattern": {"shape": shape}},
+        )
+    fig.add_vline(
+        x=true,
+        line={"color": BLACK, "width": 2, "dash": "dash"},
+        annotation={"text": "true difference", "font": {"size": 13}},
+    )
+    return fig.update_layout(bargap=0, barmode="overlay")
+
+
+def power_curves(curves: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> go.Figure:
+    """Draw how often a difference is found, by the number of seeds; a line a case."""
+    fig = new_figure(
+        "How often is a difference found?",
+        "seeds a method, logarithmic",
+        "experiments that find it, t-test at 5 % (%)",
+        question="Where does each line cross 80 %?",
+        alt="The share of experiments that find the better method better, by number of seeds",
+    )
+    for place, (name, (seeds, shares)) in enumerate(curves.items()):
+        add_line(fig, seeds, [100 * s for s in shares], name, nth_style(place), markers=8)
+    fig.add_hline(y=80, line={"color": BLACK, "width": 1.5})
+    ticks = [2, 3, 5, 10, 20, 50, 100]
+    fig.update_xaxes(type="log", tickvals=ticks, ticktext=[str(t) for t in ticks])
+    return fig.update_yaxes(range=[0, 102])
+
+
+def first_place(shares: Mapping[str, float], *, title: str) -> go.Figure:
+    """Draw how often each loss would come first if the seeds were drawn anew."""
+    kept = sorted((n for n in shares if shares[n] >= 0.005), key=lambda n: -shares[n])
+    fig = new_figure(
+        title,
+        "",
+        "of tables with seeds drawn anew (%)",
+        question="Is there a winner, or a group?",
+        alt="; ".join(f"{label_of(n)} {shares[n]:.0%}" for n in kept),
+    )
+    fig.add_bar(
+        x=[label_of(n) for n in kept],
+        y=[100 * shares[n] for n in kept],
+        text=[f"{100 * shares[n]:.0f}" for n in kept],
+        textposition="outside",
+        cliponaxis=False,
+        marker={"color": BLUE},
+        name="first place",
+    )
+    return fig.update_xaxes(type="category").update_yaxes(range=[0, 108])
+
+
+_TWO = {"ce": np.array([50.0, 52.0]), "anl-ce": np.array([80.0, 82.0])}
+FIGURES = {
+    "beside": lambda: beside(
+        _TWO, {"ce": (58.0, 0.2), "anl-ce": (87.0, None)}, title="Two tables", x="here", y="there"
+    ),
+    "experiment_hist": lambda: experiment_hist(
+        np.array([-1.0, 0.5, 1.0, 2.0]), 1.0, title="Four experiments", said="One is wrong"
+    ),
+    "first_place": lambda: first_place({"ce": 0.1, "anl-ce": 0.9}, title="First places"),
+    "last_and_best": lambda: last_and_best(
+        {"ce": 50.0, "anl-ce": 80.0}, {"ce": 75.0, "anl-ce": 81.0}, title="Last and best"
+    ),
+    "power_curves": lambda: power_curves({"1 point": ([2, 5, 10], [0.1, 0.4, 0.9])}),
+    "printed_twice": lambda: printed_twice(
+        [("CE, symmetric 0.4", [("one paper", 58.5, 0.2), ("another", 58.1, None)])]
+    ),
+    "seed_strip": lambda: seed_strip(_TWO, title="Seeds", y="test accuracy (%)"),
+    "table_map": lambda: table_map(
+        np.array([[90.0, 50.0], [91.0, np.nan]]), ["ce", "anl-ce"], ["none", "pair 0.4"],
+        title="A table", question="Which is best?",
+    ),
+}  # fmt: skip
