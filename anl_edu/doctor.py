@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from anl_edu import data, paths
+from anl_edu import data, paths, runs
 from anl_edu.data.cache import find
 from anl_edu.training import devices
 
@@ -93,6 +93,6 @@ def _data() -> list[Finding]:
 
 def _recorded() -> Finding:
     folder = paths.recorded_runs()
-    count = len(list(folder.glob("*.json"))) if folder.is_dir() else 0
+    count = len(runs.names(folder)) if folder.is_dir() else 0
     remedy = "" if count else "they come with the repository, in data/runs"
     return Finding("recorded runs", count > 0, f"{count} runs", remedy)

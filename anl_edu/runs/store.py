@@ -146,6 +146,14 @@ def holds(folder: str | Path, spec: RunSpec) -> bool:
     return archive.is_file() and spec.file_name in packs.names(archive)
 
 
+def names(folder: str | Path) -> list[str]:
+    """Return the names of the run files that a folder holds, loose or packed; none is read."""
+    folder = Path(folder)
+    loose = {path.name for path in folder.glob("*.json") if path.is_file()}
+    packed = (packs.names(path) for path in folder.glob("*.zip") if path.is_file())
+    return sorted(loose.union(*packed))
+
+
 def pack(folder: str | Path) -> list[Path]:
     """Move a folder's run files into its archives, one a data set and scale.
 

@@ -10,9 +10,12 @@ import pytest
 
 from anl_edu import data, paths, runs
 from anl_edu.recipes import Recipe
+from anl_edu.runs import packs, store
 
 FOLDER = paths.recorded_runs()
-FILES = sorted(FOLDER.glob("*.json"))
+PLACES = [
+    (archive, name) for archive in sorted(FOLDER.glob("*.zip")) for name in packs.names(archive)
+]
 # Between machines and versions of torch, sums are rounded in another order and training drifts
 # apart: through the digits' linear layers slowly, through ReLU and max-pooling after convolutions,
 # where a rounding decides which pixel passes, within the first epoch. So the digits show that a
@@ -23,15 +26,18 @@ FIRST_LOSS = {"digits": 2e-4, "cifar10": 0.02}
 EPOCHS = {"digits": 8, "cifar10": 2}
 
 
-def test_there_are_runs_and_no_two_are_the_same() -> None:
-    assert len(FILES) >= 265
-    assert len(runs.find(FOLDER)) == len(FILES)
+def test_there_are_runs_all_packed_and_no_two_are_the_same() -> None:
+    assert len(PLACES) >= 1100
+    assert list(FOLDER.glob("*.json")) == [], "anl-edu pack data/runs"
+    assert len(runs.find(FOLDER)) == len(PLACES)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_recorded_run_says_where_it_comes_from_and_is_complete(path: Path) -> None:
-    run = runs.read(path)
-    assert path.name == run.spec.file_name, "the recipe has changed since"
+@pytest.mark.parametrize(("archive", "name"), PLACES, ids=[Path(name).stem for _, name in PLACES])
+def test_a_recorded_run_says_where_it_comes_from_and_is_complete(archive: Path, name: str) -> None:
+    ((_, text),) = packs.texts(archive, lambda other: other == name)
+    run = store.decode(text, name)
+    assert archive.name == store.archive_name(run.spec)
+    assert name == run.spec.file_name, "the recipe has changed since"
     assert run.meta["recipe_digest"] == run.spec.digest
     assert [r.epoch for r in run.records] == list(range(1, run.meta["recipe"]["epochs"] + 1))
     for key in ("data", "images", "realised_rate", "device", "processor", "torch", "commit"):

@@ -72,17 +72,17 @@ def first_places(seeds: Mapping[str, np.ndarray], times: int = 4000) -> dict[str
     Parameters
     ----------
     seeds
-        Method to its accuracies (S,), one a seed, of the same seeds in the same order.
+        Method to its accuracies (R,), one a seed, of the same seeds in the same order.
 
     Returns
     -------
     dict
-        Shares, which add to 1: of ``times`` tables, each made of S seeds drawn with replacement,
+        Shares, which add to 1: of ``times`` tables, each made of R seeds drawn with replacement,
         the same for all methods (a bootstrap).
     """
-    values = np.array(list(seeds.values()))  # (M, S)
-    M, S = values.shape
-    drawn = np.random.default_rng(0).integers(0, S, (times, S))
+    values = np.array(list(seeds.values()))  # (M, R)
+    M, R = values.shape
+    drawn = np.random.default_rng(0).integers(0, R, (times, R))
     winners = values[:, drawn].mean(2).argmax(0)  # (times,)
     return dict(zip(seeds, np.bincount(winners, minlength=M) / times, strict=True))
 
@@ -94,7 +94,7 @@ def luck_of_the_best(methods: int, sd: float, seeds: int, times: int = 4000) -> 
 
 
 def shared_by_seeds(seeds: Mapping[str, np.ndarray]) -> float:
-    """Return the mean correlation over seeds of all pairs of methods, (S,) each.
+    """Return the mean correlation over seeds of all pairs of methods, (R,) each.
 
     A method whose accuracy is the same with every seed has none, and is left out.
     """

@@ -63,7 +63,7 @@ register(
             "the last.",
             "best-epoch-of-mean": "you took the epoch with the best mean; picking it needs the "
             "clean test labels. Take the last.",
-            "population": "you divided by S; the sample deviation divides by S - 1, since the mean "
+            "population": "you divided by R; the sample deviation divides by R - 1, since the mean "
             "was taken from the same seeds.",
             "standard-error": "this is the standard error of the mean. Tables print the deviation "
             "over seeds; say which, whichever you print.",
@@ -76,9 +76,9 @@ register(
         general_hints=[
             "Rows are seeds, columns epochs: the last epoch is a column.",
             "last = 100 * accuracies[:, -1]",
-            "last.mean() and last.std(); torch's std divides by S - 1.",
+            "last.mean() and last.std(); torch's std divides by R - 1.",
         ],
-        solution="def cell(accuracies):\n    last = 100 * accuracies[:, -1]  # (S,)\n"
+        solution="def cell(accuracies):\n    last = 100 * accuracies[:, -1]  # (R,)\n"
         "    return last.mean(), last.std()",
         because="The last epoch is what one would have had; the best is known only to who holds "
         "clean test labels. The deviation over seeds says how far one more run may fall from the "
@@ -188,16 +188,16 @@ register(
         name="09-pairs",
         lesson=9,
         difficulty=2,
-        task="Write paired(a, b): from the accuracies (S,) of two methods, of the same seeds in "
+        task="Write paired(a, b): from the accuracies (R,) of two methods, of the same seeds in "
         "the same order, the mean difference a - b and its standard error, seed by seed.",
         judge=judge_function(_pairs, _PAIRS, _PAIR_MISTAKES),
         hints={
             "unpaired": "this is the standard error for seeds that have nothing in common. Take "
             "the differences first, then their deviation.",
             "deviation": "this is the deviation of the differences; the standard error of their "
-            "mean divides it by the root of S.",
-            "no-root": "divide by the root of S, not by S.",
-            "population": "use the sample deviation, which divides by S - 1.",
+            "mean divides it by the root of R.",
+            "no-root": "divide by the root of R, not by R.",
+            "population": "use the sample deviation, which divides by R - 1.",
             "turned": "a - b is asked for; this is b - a.",
             "difference-of-deviations": "you subtracted the deviations; what counts is the "
             "deviation of the differences.",
@@ -205,10 +205,10 @@ register(
         },
         general_hints=[
             "One number a seed: what method a is ahead of method b there.",
-            "d = a - b  # (S,)",
+            "d = a - b  # (R,)",
             "d.mean() and d.std() / math.sqrt(len(d))",
         ],
-        solution="import math\n\ndef paired(a, b):\n    d = a - b  # (S,)\n"
+        solution="import math\n\ndef paired(a, b):\n    d = a - b  # (R,)\n"
         "    return d.mean(), d.std() / math.sqrt(len(d))",
         because="What both methods owe to a seed, its wrong labels and first weights, falls out of "
         "the difference. If seeds help or hurt all methods alike, that is most of the deviation; "

@@ -10,7 +10,7 @@ from anl_edu.teach.explorer import Explorer, choice, slider
 from anl_edu.teach.style import label_of
 
 _DATASETS = {"digits, five seeds": "digits", "CIFAR-10 at desk size, three seeds": "cifar10"}
-_PUBLISHED = {recorded.called(kind, rate): (kind, rate) for kind, rate in recorded.NOISES[:5]} | {
+PUBLISHED = {recorded.called(kind, rate): (kind, rate) for kind, rate in recorded.NOISES[:5]} | {
     recorded.called(kind, rate): (kind, rate) for kind, rate in recorded.NOISES[6:8]
 }
 
@@ -59,7 +59,7 @@ def beside(noise: str = "symmetric 0.6") -> Explorer:
         _draw_beside,
         {
             "dataset": choice("our table", _DATASETS, "digits"),
-            "noise": choice("noise", list(_PUBLISHED), noise),
+            "noise": choice("noise", list(PUBLISHED), noise),
             "paper": choice("published by", list(recorded.PAPERS)[:2], next(iter(recorded.PAPERS))),
         },
         title="Our table beside a published one",
@@ -68,7 +68,7 @@ def beside(noise: str = "symmetric 0.6") -> Explorer:
 
 
 def _draw_beside(dataset: str, noise: str, paper: str) -> go.Figure:
-    kind, rate = _PUBLISHED[noise]
+    kind, rate = PUBLISHED[noise]
     ours = recorded.seeds_of(dataset, noise)
     name = "digits" if dataset == "digits" else "CIFAR-10, 5,000 images"
     return figures.beside(
@@ -81,7 +81,7 @@ def _draw_beside(dataset: str, noise: str, paper: str) -> go.Figure:
 
 
 def _say_beside(dataset: str, noise: str, paper: str) -> str:
-    rank, count = recorded.agreement(dataset, *_PUBLISHED[noise], paper)
+    rank, count = recorded.agreement(dataset, *PUBLISHED[noise], paper)
     if count < 3:
         return f"{count} losses stand in both tables: no order to compare."
     return f"{count} losses stand in both tables; rank correlation {rank:+.2f}."

@@ -133,7 +133,7 @@ def beside(
     Parameters
     ----------
     ours
-        Loss to accuracies (S,) in percent, one a seed: mean and sample deviation are drawn.
+        Loss to accuracies (R,) in percent, one a seed: mean and sample deviation are drawn.
     theirs
         Loss to accuracy and deviation (None where it is not printed), in percent.
     """

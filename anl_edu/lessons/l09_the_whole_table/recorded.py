@@ -75,7 +75,7 @@ def noises_of(dataset: str) -> list[str]:
 
 
 def seeds_of(dataset: str, kind: str, measure: str = "last epoch") -> dict[str, np.ndarray]:
-    """Return for each loss its values (S,), one a seed, in percent."""
+    """Return for each loss its values (R,), one a seed, in percent."""
     value = MEASURES[measure]
     return {
         loss: np.array([100 * value(run) for run in cells(dataset)[loss, kind]])
