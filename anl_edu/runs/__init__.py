@@ -2,9 +2,9 @@
 
 A run is a loss on a data set under a noise with a seed (`RunSpec`). `start` gives a live run, to be
 iterated for its epochs; it finishes into a `Run`, which `write` keeps as a small JSON file named by
-its identity and `read`, `find` and `get` give back. `anl_edu.runs.grid` describes whole sets of them,
-and `anl_edu.runs.recording.record` makes them, on this machine or on a cluster. A recorded run says where it comes from (images, precision, commit, device, seconds) and is never
-presented as live.
+its identity and `read`, `find` and `get` give back. `anl_edu.runs.grid` describes sets of runs, and
+`anl_edu.runs.recording` makes them, on this machine or on a cluster. A recorded run says where it
+comes from (images, precision, commit, device, seconds) and is never presented as live.
 """
 
 from anl_edu.runs.live import Live, code_commit, finish, get, noisy_data, prepare, start

@@ -159,7 +159,7 @@ class _Grid:
         self.bar, self.on_epoch = bar, on_epoch
         self.inbox: SimpleQueue[dict[str, Any] | Future] = SimpleQueue()  # epochs; ended tasks
         self.open: dict[str, tuple[RunSpec, Future]] = {}  # by the task's key
-        self.ended: dict[str, int] = {}  # by key: epochs known to be over
+        self.ended: dict[str, int] = {}  # by key: the last epoch told
         self.written, self.failed = 0, list[Failure]()
 
     def make(self, specs: Sequence[RunSpec]) -> None:
@@ -183,7 +183,9 @@ class _Grid:
         while self.open:
             message = self._next()
             if isinstance(message, dict):
-                self._note(message["run"], message["record"])
+                if message["run"] in self.open:  # else of another grid on the same scheduler
+                    spec = self.open[message["run"]][0]
+                    self._tell(spec, EpochRecord.from_dict(message["record"]))
                 continue
             spec, _ = self.open.pop(str(message.key))
             error = self._settle(spec, message)
@@ -191,7 +193,7 @@ class _Grid:
                 suspects.append(Failure(spec, error))
             elif error is not None:
                 self.failed.append(Failure(spec, error))
-            self._show(len(self.open))
+            self._show(len(self.open) + len(suspects))
         return suspects
 
     def _ask(self, spec: RunSpec) -> None:
@@ -218,7 +220,10 @@ class _Grid:
         future.release()
         self.client.sync(asyncio.sleep, 0)  # the client has let it go: asked again, it runs again
         if isinstance(result, worker.Made):
-            self._keep(spec, result)
+            try:
+                self._keep(spec, result)
+            except ValueError as mixed:  # the folder has other images, or another precision
+                return mixed
         elif isinstance(result, worker.Left) and self._is_ours_to_make(result):
             self._ask(spec)  # a grid that shared the run with this one was stopped
         if isinstance(error, OSError) and error.errno in _DISK_FULL:
@@ -233,18 +238,18 @@ class _Grid:
         if elsewhere:
             write(made.run, self.order.folder)
         self.written += elsewhere or made.here
-        self._advance(worker.key(spec), spec.recipe.epochs)
+        for record in made.run.records:
+            self._tell(spec, record)
 
-    def _note(self, key: str, record: Mapping[str, Any]) -> None:
-        if key not in self.open:  # of another grid on the same scheduler
-            return
-        self._advance(key, record["epoch"])
-        if self.on_epoch is not None:
-            self.on_epoch(self.open[key][0], EpochRecord.from_dict(record))
-
-    def _advance(self, key: str, epoch: int) -> None:
-        self.bar.update(max(0, epoch - self.ended.get(key, 0)))
-        self.ended[key] = max(epoch, self.ended.get(key, 0))
+    def _tell(self, spec: RunSpec, record: EpochRecord) -> None:
+        """Count an epoch, and tell of it, the first time that it is heard of."""
+        key = worker.key(spec)
+        new = record.epoch - self.ended.get(key, 0)
+        if new > 0:
+            self.ended[key] = record.epoch
+            self.bar.update(new)
+            if self.on_epoch is not None:
+                self.on_epoch(spec, record)
 
     def _show(self, left: int) -> None:
         failed = f", {len(self.failed)} failed" if self.failed else ""

@@ -192,6 +192,9 @@ def test_a_worker_with_another_disk_sends_its_record(
         whole(spec) for spec in sorted(specs(), key=lambda spec: spec.stem)
     ]
     assert left_over(tmp_path) == set()
+    with pytest.warns(RuntimeWarning, match="in another precision"):
+        outcome = record(specs(precision="bfloat16"), tmp_path, scheduler=client)
+    assert (outcome.written, len(outcome.failed)) == (0, 2)  # told, and nobody else stopped
 
 
 def test_a_folder_is_shared_where_its_mark_can_be_read(tmp_path: Path) -> None:
