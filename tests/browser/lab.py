@@ -172,8 +172,18 @@ def shift_while_scrolling(page: Page) -> float:
 
 def run_all(page: Page) -> list[str]:
     """Choose Run All Cells from the menu, wait for the last cell, give the errors shown."""
+    start_all(page)
+    return wait_for_all(page)
+
+
+def start_all(page: Page) -> None:
+    """Choose Run All Cells from the menu."""
     page.locator(".lm-MenuBar-item", has_text="Run").first.click()
     page.locator(".lm-Menu-itemLabel").get_by_text("Run All Cells", exact=True).click()
+
+
+def wait_for_all(page: Page) -> list[str]:
+    """Wait for the last cell that runs, and give the errors shown."""
     page.wait_for_function(
         f"""() => {{
             const now = ({STATE})();

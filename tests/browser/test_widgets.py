@@ -38,6 +38,16 @@ spec = runs.RunSpec("digits", "anl-ce", changes=changes)
 Dashboard(lambda: runs.start(spec), loss=spec.loss, epochs=9000)
 """
 
+GRID = """
+import tempfile
+from anl_edu.runs.grid import grid
+from anl_edu.runs.recording import record
+from anl_edu.teach.grid_monitor import GridMonitor
+
+specs = grid("digits", ["ce", "mae"], [("symmetric", 0.4)], range(2))
+print(record(specs, tempfile.mkdtemp(), jobs=2, on_epoch=GridMonitor(specs)))
+"""
+
 SANDBOX = """
 from anl_edu import data
 from anl_edu.teach import sandbox
@@ -63,12 +73,17 @@ def press(page: Page, cell: Locator, name: str) -> None:
     raise AssertionError(f"{name} was pressed three times and not heard")
 
 
-def shown(page: Page, address: str, folder: Path, name: str, source: str) -> Locator:
-    """Run a notebook of one cell, and give the cell once its figure is drawn."""
+def opened(page: Page, address: str, folder: Path, name: str, source: str) -> None:
+    """Write a notebook of one cell, and open it."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip())])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(book, folder / f"{name}.ipynb")
     lab.open_notebook(page, address, f"{name}.ipynb")
+
+
+def shown(page: Page, address: str, folder: Path, name: str, source: str) -> Locator:
+    """Run a notebook of one cell, and give the cell once its figure is drawn."""
+    opened(page, address, folder, name, source)
     assert lab.run_all(page) == []
     (cell,) = lab.explorers(page)
     expect(cell.locator(".js-plotly-plot svg.main-svg").first).to_be_visible(timeout=60_000)
@@ -180,3 +195,30 @@ def test_a_race_run_by_a_cell_is_seen_and_leaves_the_board_alive(
     assert lab.changes(page, lambda: lab.picture(cell), before)
     expect(status).to_contain_text("finished", timeout=60_000)
     expect(cell.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_grid_is_seen_to_move_while_its_cell_runs(
+    page: Page, address: str, folder: Path, screenshots: Path
+) -> None:
+    opened(page, address, folder, "grid", GRID)
+    lab.start_all(page)
+    cell = lab.cell(page, 0)
+    bars = cell.locator("progress[aria-label]")
+    expect(bars).to_have_count(4, timeout=120_000)
+
+    def far() -> list[float]:
+        return [float(value) for value in bars.evaluate_all("all => all.map(e => e.value)")]
+
+    seen = [far()]
+    while "Outcome" not in cell.inner_text():
+        if (now := far()) != seen[-1] and len(now) == 4:
+            if 0 < sum(now) < 4:
+                cell.screenshot(path=screenshots / "grid.png")
+            seen.append(now)
+        page.wait_for_timeout(100)
+    assert lab.wait_for_all(page) == []
+    assert len({sum(values) for values in seen}) >= 4  # it moved, and more than once
+    assert all(sorted(values) == list(values) for values in zip(*seen, strict=True))  # onwards
+    assert far() == [1, 1, 1, 1]
+    expect(cell).to_contain_text("4 of 4 runs have ended")
+    expect(cell).to_contain_text("written=4")
