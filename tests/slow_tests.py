@@ -6,6 +6,7 @@ SLOW = {
     "test_explorers.py",
     "test_fit.py",
     "test_grid.py",
+    "test_processes.py",
     "test_recorded_runs.py",
     "test_checking_imports_the_exercises_of_its_lesson_alone",
     "test_losses_import_torch_and_nothing_else",

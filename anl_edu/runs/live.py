@@ -115,6 +115,8 @@ class Live(Iterator[EpochRecord]):
         Of the code that runs.
     records : list of EpochRecord
         All epochs that have ended, those before a resume included.
+    processes : Processes
+        Those that train it together: this one alone, or `training.joined` ones.
     """
 
     def __init__(self, spec: RunSpec, data: ImageData, **options: Any) -> None:
@@ -124,6 +126,7 @@ class Live(Iterator[EpochRecord]):
         self.model = recipe.build_model(data, seed=spec.seed)
         trainer = Trainer(self.model, data, recipe.build_loss(), recipe, seed=spec.seed, **options)
         self.device, self.dtype, self.records = trainer.where, trainer.dtype, trainer.records
+        self.processes = trainer.processes
         self._epochs = trainer.epochs()
 
     def __iter__(self) -> Live:
@@ -158,6 +161,7 @@ class Live(Iterator[EpochRecord]):
     def describe(self) -> dict[str, Any]:
         """Say on what, where and in which arithmetic the run is made, as it is, not as asked."""
         seconds = [record.seconds for record in self.records]
+        several = {"processes": self.processes.size} if self.processes.size > 1 else {}
         return {
             "data": self.data.source,
             "images": self.data.fingerprint,
@@ -168,6 +172,7 @@ class Live(Iterator[EpochRecord]):
             "precision": str(self.dtype).removeprefix("torch."),
             "processor": _processor(self.device),
             "threads": torch.get_num_threads(),
+            **several,
             "seconds_per_epoch": round(fmean(seconds), 3) if seconds else None,
             "torch": torch.__version__,
             "anl_edu": __version__,

@@ -46,6 +46,13 @@ def fit(
     weights of the last epoch yielded. An exception or a keyboard interrupt inside an epoch
     undoes that epoch, so model, records and checkpoint always agree.
 
+    In the processes of a ``torch.distributed`` group (`joined`, or the caller's own) all call this
+    with the same arguments and train one run together. The recipe's batch is divided among them,
+    and loss, entropy and batch norm are those of the whole batch, so that the run is that of one
+    process, to rounding; a model with dropout draws other numbers in each. All get the same
+    records; the first one's weights are begun with, and it alone reads and writes the checkpoint,
+    from which any number of processes can go on.
+
     Parameters
     ----------
     model

@@ -21,8 +21,11 @@ from anl_edu.recipes import Recipe
 from anl_edu.training import checkpoint as checkpoints
 from anl_edu.training import devices
 from anl_edu.training.augment import Augment, Normalise
+from anl_edu.training.checks import check_data
 from anl_edu.training.identity import digest, identify
+from anl_edu.training.processes import Processes
 from anl_edu.training.record import EpochRecord
+from anl_edu.training.spread import spread
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 EVALUATION_BATCH = 500  # images; larger ones leave the CPU's cache
@@ -43,7 +46,7 @@ class Trainer:
         checkpoint: str | PathLike[str] | None = None,
         track_gradients: bool = False,
     ) -> None:
-        _check_data(data)
+        check_data(data)
         if track_gradients and not isinstance(loss, losses.Loss):
             raise TypeError(f"track_gradients needs a loss of anl_edu.losses; got {loss!r}")
         self.recipe, self.seed, self.loss = recipe, seed, loss
@@ -55,7 +58,12 @@ class Trainer:
         self.track_gradients = track_gradients
         self.model = model.to(self.where)
         _channels_last(self.model)
-        compiled: nn.Module = torch.compile(model) if compile else model  # type: ignore[assignment]
+        self.processes = Processes.here()
+        # what is trained: the model, or a twin of it that is fed this process's part of each batch
+        self.learner = model if self.processes.size == 1 else spread(model, self.where)
+        compiled: nn.Module = (
+            torch.compile(self.learner) if compile else self.learner  # type: ignore[assignment]
+        )
         self.forward = forward_in(compiled, self.dtype, self.where)
         self.evaluate = forward_in(model, self.dtype, self.where)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -101,10 +109,8 @@ class Trainer:
         self._held = contextlib.ExitStack()
         if self.path is not None:
             self.identity = self._identify(whole)
-            self._held.enter_context(atomic.owning(self.path, "checkpoint"))
             try:
-                if self.path.exists():
-                    self._resume(self.path)
+                self._resume(self.path)
             except BaseException:
                 self._held.close()
                 raise
@@ -122,7 +128,7 @@ class Trainer:
                     del self.records[epoch - 1 :]
                     self._restore(before)
                     raise
-                if not math.isfinite(record.train_loss):
+                if self.processes.main and not math.isfinite(record.train_loss):
                     warnings.warn(
                         f"the training loss of epoch {epoch} is {record.train_loss}: the run has "
                         "diverged, and what follows means nothing (a lower rate, or clipping?)",
@@ -134,7 +140,10 @@ class Trainer:
     # --- one epoch ---------------------------------------------------------------------
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield normalised images ``(B, C, H, W)`` and labels ``(B,)`` of one epoch."""
+        """Yield normalised images ``(B, C, H, W)`` and labels ``(B,)`` of one epoch.
+
+        Of several processes each gets its share of the images of a batch, and all of its labels.
+        """
         n = len(self.y_train)
         generator = torch.Generator().manual_seed(mix(self.seed, epoch))
         order = torch.randperm(n, generator=generator).to(self.where)
@@ -142,7 +151,8 @@ class Trainer:
         for batch in order.split(self.recipe.batch_size):
             if len(batch) == 1 < self.recipe.batch_size and n > 1:
                 continue  # batch norm has no variance of one image; it comes next epoch
-            x = self.normalise(self.augment(self.x_train, batch, draws.select(batch)))
+            mine = self.processes.share(batch)
+            x = self.normalise(self.augment(self.x_train, mine, draws.select(mine)))
             yield x, self.y_train[batch]
 
     def _epoch(self, epoch: int) -> EpochRecord:
@@ -157,8 +167,8 @@ class Trainer:
         cuda = [self.where] if self.where.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda, enabled=self.draws):
             if self.draws:
-                torch.manual_seed(mix(self.seed, epoch))
-            self.model.train()
+                torch.manual_seed(mix(self.seed, epoch) + self.processes.rank)
+            self.learner.train()
             for x, y in self.batches(epoch):
                 loss, size = self.step(x, y), len(y)
                 if self.scaler.is_enabled():
@@ -167,17 +177,19 @@ class Trainer:
                 else:
                     seen += size
                 total += loss * size
-            self.model.eval()
-            return self._record(epoch, lr, total / seen, start)
+            self.learner.eval()
+            record = self._record(epoch, lr, total / seen, start)
+            return self.processes.by_main(lambda: record)
 
     def step(self, x: Tensor, y: Tensor) -> Tensor:
         """Update on one batch; give the loss, detached and still on the device."""
         recipe = self.recipe
-        logits = self.forward(x)  # (B, K) float32
+        logits = self.processes.gather(self.forward(x), len(y))  # (B, K) float32
         loss = objective = self.loss(logits, y)
         if recipe.entropy:
             objective = loss + recipe.entropy * losses.entropy_regularizer(logits)
-        self.scaler.scale(objective).backward()
+        # gradients are averaged over the processes, and each has that of its own images alone
+        self.scaler.scale(objective * self.processes.size).backward()
         self.scaler.unscale_(self.optimizer)
         apply_l1_and_clip(self.parameters, recipe.l1, recipe.clip_norm)
         self.scaler.step(self.optimizer)
@@ -225,9 +237,10 @@ class Trainer:
         return self._logits(prepared).argmax(1) == y if len(y) else y.bool()  # (N,)
 
     def _logits(self, prepared: Tensor) -> Tensor:
-        parts = prepared.split(EVALUATION_BATCH)
+        parts = self.processes.share(prepared).split(EVALUATION_BATCH)
         images = (self.normalise(part.permute(0, 3, 1, 2)) for part in parts)
-        return torch.cat([self.evaluate(x) for x in images])
+        logits = torch.cat([self.evaluate(x) for x in images])
+        return self.processes.gather(logits, len(prepared))
 
     # --- checks, checkpoints -----------------------------------------------------------
 
@@ -278,16 +291,30 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         self.model.eval()
+        self.learner.eval()
 
     def _save(self, path: Path) -> None:
-        records = [record.as_dict() for record in self.records]
-        checkpoints.save(path, {**self._state(), "records": records, "identity": self.identity})
+        def save() -> None:
+            records = [record.as_dict() for record in self.records]
+            state = {**self._state(), "records": records, "identity": self.identity}
+            checkpoints.save(path, state)
+
+        self.processes.by_main(save)
 
     def _resume(self, path: Path) -> None:
+        """Take the checkpoint for this run, and go on from it if it is there."""
+        state = self.processes.by_main(lambda: self._own(path))
+        if state is not None:
+            self._restore(state)
+            self.records = [EpochRecord.from_dict(record) for record in state["records"]]
+
+    def _own(self, path: Path) -> dict[str, Any] | None:
+        self._held.enter_context(atomic.owning(path, "checkpoint"))
+        if not path.exists():
+            return None
         state = checkpoints.load(path)
         checkpoints.require_same(path, self.identity, state["identity"])
-        self._restore(state)
-        self.records = [EpochRecord.from_dict(record) for record in state["records"]]
+        return state
 
 
 @torch.no_grad()
@@ -327,32 +354,6 @@ def _channels_last(model: nn.Module) -> None:
     for p in model.parameters():
         if p.ndim == 4:
             p.data = p.data.contiguous(memory_format=torch.channels_last)
-
-
-def _check_data(data: ImageData) -> None:
-    parts = [("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)]
-    for part, x, y in parts:
-        if x.dtype != torch.uint8 or x.ndim != 4:
-            raise TypeError(
-                f"x_{part} must be uint8 images (N, C, H, W), got {tuple(x.shape)} of {x.dtype}; "
-                "they are normalised in training"
-            )
-        _check_labels(f"y_{part}", y, len(x), data.num_classes)
-    if data.y_clean is not None:
-        _check_labels("y_clean", data.y_clean, len(data.x_train), data.num_classes)
-    if data.x_train.shape[1:] != data.x_test.shape[1:]:
-        shapes = (tuple(data.x_train.shape[1:]), tuple(data.x_test.shape[1:]))
-        raise ValueError(f"training images are {shapes[0]} and test images {shapes[1]}")
-    if len(data.y_train) == 0:
-        raise ValueError("the training set is empty")
-
-
-def _check_labels(name: str, y: Tensor, n: int, num_classes: int) -> None:
-    if y.dtype != torch.int64 or y.shape != (n,):
-        raise ValueError(f"{name} must be ({n},) int64, got {tuple(y.shape)} of {y.dtype}")
-    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < num_classes:
-        found = f"{int(y.min())}..{int(y.max())}"
-        raise ValueError(f"{name} must lie in 0..{num_classes - 1}; found {found}")
 
 
 def _may_draw(model: nn.Module) -> bool:
