@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from anl_edu.teach.follow import Follow
 
 # Examples for the help, so that it needs no torch; tests hold them against the real names.
-DATASETS = "digits, digit-pairs, cifar10, cifar100"
+DATASETS = "digits, digit-pairs, cifar10, cifar100, webvision, clothing1m"
 LOSSES = "ce, mae, gce, nce+rce, anl-ce, anl-fl, ..."
 NOISES = "none, symmetric, pair, asymmetric, instance, human-worst, ..."
 ALL = " (all: anl-edu names)"
@@ -133,6 +133,9 @@ def _recipe_options(command: Any) -> Any:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
 @_recipe_options
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Resume from, and save to.")
+@click.option(
+    "--workers", type=click.IntRange(0), help="Processes that read image files; else by cores."
+)
 @click.option("--out", default="build/runs", show_default=True, type=click.Path(path_type=Path))
 def train(
     dataset: str,
@@ -146,6 +149,7 @@ def train(
     precision: str | None,
     compiled: bool,
     checkpoint: Path | None,
+    workers: int | None,
     out: Path,
 ) -> None:
     """Train one loss under one noise and write the run's record file.
@@ -171,7 +175,12 @@ def train(
     devices.keep_memory()
     with joined(device):
         live = runs.start(
-            spec, device=device, compile=compiled, checkpoint=checkpoint, track_gradients=True
+            spec,
+            device=device,
+            compile=compiled,
+            checkpoint=checkpoint,
+            track_gradients=True,
+            workers=workers,
         )
         runs.require_alike(out, spec, live.describe())
         if live.processes.main:

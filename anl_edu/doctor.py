@@ -74,7 +74,7 @@ def _precision() -> Finding:
 def _data() -> list[Finding]:
     findings = []
     for name, known in data.SETS.items():
-        fetch = f"anl-edu data fetch {name}"
+        fetch = f"anl-edu data fetch {name}" if known.fetched else "place it: see data/README.md"
         for what, files, remedy in (
             (f"{known.title} images", known.images, fetch),
             (f"{known.title}N human labels", known.human, f"{fetch} --human"),

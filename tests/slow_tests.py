@@ -10,6 +10,7 @@ SLOW = {
     "test_recorded_runs.py",
     "test_checking_imports_the_exercises_of_its_lesson_alone",
     "test_losses_import_torch_and_nothing_else",
+    "test_memory_stays_flat_over_ten_thousand_images",
     "test_processes_that_wait_own_in_turn",
     "test_side_by_side_is_as_one_after_the_other",
     "test_still_writes_a_png",

@@ -17,6 +17,7 @@ from torch import Tensor
 from anl_edu import __version__, noise, paths, training
 from anl_edu import data as data_module
 from anl_edu.data import ImageData
+from anl_edu.data.files import Images
 from anl_edu.losses import label
 from anl_edu.progress_bar import progress_bar
 from anl_edu.runs.spec import RunSpec
@@ -139,8 +140,8 @@ class Live(Iterator[EpochRecord]):
         """End the run after the last finished epoch, and let its checkpoint go."""
         self._epochs.close()
 
-    def predict(self, x: Tensor) -> Tensor:
-        """Logits (N, K), float32 on the CPU, of uint8 images (N, C, H, W)."""
+    def predict(self, x: Images) -> Tensor:
+        """Logits (N, K), float32 on the CPU, of uint8 images (N, C, H, W) or of files."""
         return training.predict(self.model, x, self.data.mean, self.data.std)
 
     def finish(self) -> Run:
@@ -190,6 +191,7 @@ def start(
     compile: bool = False,
     checkpoint: str | PathLike[str] | None = None,
     track_gradients: bool = False,
+    workers: int | None = None,
 ) -> Live:
     """Start a run; nothing is trained before the first epoch is asked for.
 
@@ -199,7 +201,7 @@ def start(
     data : ImageData, optional
         Clean data to use instead of loading ``spec.dataset``, or data that `prepare` has made
         ready for this run: it is looked at, not believed.
-    device, compile, checkpoint, track_gradients
+    device, compile, checkpoint, track_gradients, workers
         As in `training.fit`.
     """
     return Live(
@@ -209,6 +211,7 @@ def start(
         compile=compile,
         checkpoint=checkpoint,
         track_gradients=track_gradients,
+        workers=workers,
     )
 
 

@@ -19,13 +19,15 @@ from os import PathLike
 import torch
 from torch import Tensor, nn
 
-from anl_edu.data import ImageData
+from anl_edu.data import ImageData, ImageFiles
+from anl_edu.data.files import Images
 from anl_edu.recipes import Recipe
 from anl_edu.training import checkpoint as checkpoints
 from anl_edu.training import devices
 from anl_edu.training.augment import Normalise
-from anl_edu.training.loop import EVALUATION_BATCH, Objective, Trainer, forward_in
+from anl_edu.training.loop import Objective, Trainer, forward_in
 from anl_edu.training.record import EpochRecord
+from anl_edu.training.sources import EVALUATION_BATCH, source
 
 
 def fit(
@@ -39,6 +41,7 @@ def fit(
     compile: bool = False,
     checkpoint: str | PathLike[str] | None = None,
     track_gradients: bool = False,
+    workers: int | None = None,
 ) -> Iterator[EpochRecord]:
     """Train ``model`` and yield an `EpochRecord` after each epoch.
 
@@ -59,7 +62,7 @@ def fit(
         Takes normalised images ``(B, C, H, W)``, gives logits ``(B, K)``. Moved to the device.
         State that is not in its ``state_dict`` is not restored after an interrupt or a resume.
     data
-        Images as uint8, with the (perhaps wrong) labels to learn from.
+        Images as uint8 or as files, with the (perhaps wrong) labels to learn from.
     loss
         Mean loss of float32 logits ``(B, K)`` and labels ``(B,)``, e.g. ``recipe.build_loss()``.
     recipe
@@ -79,13 +82,17 @@ def fit(
     track_gradients
         Fill ``wrong_share``, from the per-sample gradients at the logits; the loss must be one
         of `anl_edu.losses`.
+    workers
+        How many processes read image files: 0 for none but this one, None for as many as there are
+        cores to spare (8 at most). The batches are the same whatever it is.
 
     Raises
     ------
     ValueError
         At the call, before any training: labels of another shape or outside 0..K-1, an empty
-        training set, a model with another number of logits, an unknown device, or a checkpoint
-        that is damaged or belongs to another recipe, loss, model, seed or data set.
+        training set, a model with another number of logits, an unknown device, an augmentation
+        that images in memory, or files, do not have, or a checkpoint that is damaged or belongs to
+        another recipe, loss, model, seed or data set. Later, an image file that cannot be decoded.
     TypeError
         Images that are not uint8, or, with a checkpoint, a loss that cannot be told from others.
     BlockingIOError
@@ -97,7 +104,7 @@ def fit(
         The training loss of an epoch is NaN or infinite.
     """
     return Trainer(
-        model, data, loss, recipe, seed, device, compile, checkpoint, track_gradients
+        model, data, loss, recipe, seed, device, compile, checkpoint, track_gradients, workers
     ).epochs()
 
 
@@ -109,7 +116,7 @@ def load_records(checkpoint: str | PathLike[str]) -> list[EpochRecord]:
 @torch.no_grad()
 def predict(
     model: nn.Module,
-    x: Tensor,
+    x: Images,
     mean: Sequence[float],
     std: Sequence[float],
     *,
@@ -117,6 +124,8 @@ def predict(
     precision: str = "float32",
 ) -> Tensor:
     """Logits ``(N, K)``, float32 on the CPU, of uint8 images ``(N, C, H, W)``, in eval mode.
+
+    Files are read as test images are, a few at a time.
 
     Computed where the model lies, unless a ``device`` is named: the model then moves there.
     """
@@ -130,15 +139,21 @@ def predict(
     forward = forward_in(model, devices.precision(precision, where), where)
     normalise = Normalise(mean, std, where)
     try:
-        parts = [forward(normalise(part.to(where))).cpu() for part in x.split(EVALUATION_BATCH)]
+        parts = [forward(normalise(part)).cpu() for part in _streamed(x, where)]
     finally:
         model.train(was_training)
     return torch.cat(parts)
 
 
+def _streamed(x: Images, where: torch.device) -> Iterator[Tensor]:
+    if isinstance(x, ImageFiles):
+        return source(x, (), where, None).plain(slice(None))
+    return (part.to(where) for part in x.split(EVALUATION_BATCH))  # they may not fit on the device
+
+
 def evaluate(
     model: nn.Module,
-    x: Tensor,
+    x: Images,
     y: Tensor,
     mean: Sequence[float],
     std: Sequence[float],

@@ -20,15 +20,16 @@ from anl_edu.data import ImageData
 from anl_edu.recipes import Recipe
 from anl_edu.training import checkpoint as checkpoints
 from anl_edu.training import devices
-from anl_edu.training.augment import Augment, Normalise
+from anl_edu.training.augment import Normalise
+from anl_edu.training.chance import may_draw, mix
 from anl_edu.training.checks import check_data
 from anl_edu.training.identity import digest, identify
 from anl_edu.training.processes import Processes
 from anl_edu.training.record import EpochRecord
+from anl_edu.training.sources import Source, source
 from anl_edu.training.spread import spread
 
 Objective = Callable[[Tensor, Tensor], Tensor]
-EVALUATION_BATCH = 500  # images; larger ones leave the CPU's cache
 
 
 class Trainer:
@@ -45,6 +46,7 @@ class Trainer:
         compile: bool = False,
         checkpoint: str | PathLike[str] | None = None,
         track_gradients: bool = False,
+        workers: int | None = None,
     ) -> None:
         check_data(data)
         if track_gradients and not isinstance(loss, losses.Loss):
@@ -82,28 +84,28 @@ class Trainer:
         if scaled and recipe.momentum:  # its first step may be one that is skipped
             for p in self.parameters:
                 self.optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
-        self.augment = Augment(recipe.augment)
         self.normalise = Normalise(data.mean, data.std, self.where)
-        plain = Augment(())
-        x_train = data.x_train.to(self.where)
-        self.x_train = self.augment.prepare(x_train)  # (N, H + 2p, W + 2p, C) uint8
+        self.train = source(data.x_train, recipe.augment, self.where, workers)
         self.y_train = data.y_train.to(self.where)  # (N,)
-        self.x_test = plain.prepare(data.x_test.to(self.where))
+        self.test = source(data.x_test, (), self.where, workers)
         self.y_test = data.y_test.to(self.where)
-        self.x_held_out, self.y_held_out = self.x_test[:0], self.y_test[:0]
+        self.held_out: Source | None = None
+        self.y_held_out = self.y_test[:0]
         if held_out is not None:
-            self.x_held_out = plain.prepare(held_out.x_train.to(self.where))
+            self.held_out = source(held_out.x_train, (), self.where, workers)
             self.y_held_out = held_out.y_train.to(self.where)
-        self.probe = self._choose_probe(data)
-        self.x_probe = plain.prepare(x_train[self.probe] if self.probe is not None else x_train)
+        chosen = self._choose_probe(data)
+        x_probe = data.x_train if chosen is None else data.x_train[chosen]
+        self.probe = source(x_probe, (), self.where, workers)
         y_clean = self.y_train if data.y_clean is None else data.y_clean.to(self.where)
         self.y_probe, self.y_probe_clean = self.y_train, y_clean
-        if self.probe is not None:
-            self.y_probe, self.y_probe_clean = self.y_train[self.probe], y_clean[self.probe]
+        if chosen is not None:
+            chosen = chosen.to(self.where)
+            self.y_probe, self.y_probe_clean = self.y_train[chosen], y_clean[chosen]
         self.records: list[EpochRecord] = []
         self.classes = data.num_classes
         self._check_model(data.num_classes)
-        self.draws = _may_draw(model)
+        self.draws = may_draw(model)
         self.path = None if checkpoint is None else Path(checkpoint)
         self.identity: dict[str, str] = {}
         self._held = contextlib.ExitStack()
@@ -147,13 +149,12 @@ class Trainer:
         n = len(self.y_train)
         generator = torch.Generator().manual_seed(mix(self.seed, epoch))
         order = torch.randperm(n, generator=generator).to(self.where)
-        draws = self.augment.draw(n, generator).to(self.where)
-        for batch in order.split(self.recipe.batch_size):
-            if len(batch) == 1 < self.recipe.batch_size and n > 1:
-                continue  # batch norm has no variance of one image; it comes next epoch
-            mine = self.processes.share(batch)
-            x = self.normalise(self.augment(self.x_train, mine, draws.select(mine)))
-            yield x, self.y_train[batch]
+        batches = list(order.split(self.recipe.batch_size))
+        if len(batches[-1]) == 1 < self.recipe.batch_size and n > 1:
+            batches.pop()  # batch norm has no variance of one image; it comes next epoch
+        shares = [self.processes.share(batch) for batch in batches]
+        for x, batch in zip(self.train.augmented(shares, generator), batches, strict=True):
+            yield self.normalise(x), self.y_train[batch]
 
     def _epoch(self, epoch: int) -> EpochRecord:
         start = time.perf_counter()
@@ -199,16 +200,16 @@ class Trainer:
 
     @torch.no_grad()
     def _record(self, epoch: int, lr: float, loss: Tensor, start: float) -> EpochRecord:
-        test = self._right(self.x_test, self.y_test)
+        test = self._right(self.test, self.y_test)
         K = self.classes
-        logits = self._logits(self.x_probe)
+        logits = self._logits(self.probe)
         predicted, wrong = logits.argmax(1), self.y_probe != self.y_probe_clean
         parts = (
             test,
             (predicted == self.y_probe)[~wrong],
             (predicted == self.y_probe_clean)[wrong],
             (predicted == self.y_probe)[wrong],
-            self._right(self.x_held_out, self.y_held_out),
+            self._right(self.held_out, self.y_held_out),
         )
         of_class = F.one_hot(self.y_test, K).float()  # (M, K)
         # float32, as MPS has no float64: counts are exact in it up to 2**24. Read back once.
@@ -233,14 +234,14 @@ class Trainer:
             share, seconds, held if self.recipe.held_out else None, recalls, mean,
         )  # fmt: skip
 
-    def _right(self, prepared: Tensor, y: Tensor) -> Tensor:
-        return self._logits(prepared).argmax(1) == y if len(y) else y.bool()  # (N,)
+    def _right(self, images: Source | None, y: Tensor) -> Tensor:
+        return self._logits(images).argmax(1) == y if images and len(y) else y.bool()  # (N,)
 
-    def _logits(self, prepared: Tensor) -> Tensor:
-        parts = self.processes.share(prepared).split(EVALUATION_BATCH)
-        images = (self.normalise(part.permute(0, 3, 1, 2)) for part in parts)
-        logits = torch.cat([self.evaluate(x) for x in images])
-        return self.processes.gather(logits, len(prepared))
+    def _logits(self, images: Source) -> Tensor:
+        mine = images.plain(self.processes.rows(len(images)))
+        none = torch.empty(0, self.classes, device=self.where)  # a share may be empty
+        logits = torch.cat([none, *(self.evaluate(self.normalise(x)) for x in mine)])
+        return self.processes.gather(logits, len(images))
 
     # --- checks, checkpoints -----------------------------------------------------------
 
@@ -250,12 +251,12 @@ class Trainer:
         if wanted is None or wanted >= n:
             return None
         generator = torch.Generator().manual_seed(0)  # the same images for every loss and seed
-        return torch.randperm(n, generator=generator)[:wanted].sort().values.to(self.where)
+        return torch.randperm(n, generator=generator)[:wanted].sort().values
 
     @torch.no_grad()
     def _check_model(self, num_classes: int) -> None:
         self.model.eval()
-        got = self.evaluate(self.normalise(self.x_probe[:1].permute(0, 3, 1, 2))).shape
+        got = self.evaluate(self.normalise(next(self.probe.plain(slice(1))))).shape
         if tuple(got) != (1, num_classes):
             raise ValueError(
                 f"the data has {num_classes} classes: the model must give logits "
@@ -354,24 +355,6 @@ def _channels_last(model: nn.Module) -> None:
     for p in model.parameters():
         if p.ndim == 4:
             p.data = p.data.contiguous(memory_format=torch.channels_last)
-
-
-def _may_draw(model: nn.Module) -> bool:
-    """Whether the model may ask the framework's generators for numbers, as dropout does."""
-    return any(
-        not type(m).__module__.startswith(("torch.nn.modules.", "anl_edu.models"))
-        or "drop" in type(m).__name__.lower()
-        or isinstance(m, nn.RReLU | nn.FractionalMaxPool2d | nn.FractionalMaxPool3d)
-        for m in model.modules()
-    )
-
-
-def mix(seed: int, epoch: int) -> int:
-    """One 63-bit seed of a run's seed and an epoch, so that neighbours share nothing."""
-    x = (seed * 0x9E3779B97F4A7C15 + epoch * 0xD1342543DE82EF95 + 1) & (2**64 - 1)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        x = ((x ^ (x >> shift)) * factor) & (2**64 - 1)
-    return (x ^ (x >> 31)) >> 1
 
 
 def _copy(value: Any) -> Any:

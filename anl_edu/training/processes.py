@@ -49,12 +49,19 @@ class Processes:
         """Whether this one writes files and speaks."""
         return self.rank == 0
 
-    def share(self, items: Tensor) -> Tensor:
-        """Return this process's part of ``items`` (N, ...): contiguous, N / size long or one more.
+    def rows(self, total: int, rank: int | None = None) -> slice:
+        """Return which of ``total`` rows are this process's, or another's.
 
-        Of fewer items than processes, some get none.
+        All have total / size of them or one more; of fewer rows than processes the last get none.
         """
-        return items if self.size == 1 else items.tensor_split(self.size)[self.rank]
+        rank = self.rank if rank is None else rank
+        each, more = divmod(total, self.size)
+        start = rank * each + min(rank, more)
+        return slice(start, start + each + (rank < more))
+
+    def share(self, items: Tensor) -> Tensor:
+        """Return this process's part of ``items`` (N, ...), contiguous."""
+        return items[self.rows(len(items))]
 
     def gather(self, part: Tensor, total: int) -> Tensor:
         """Return the ``total`` rows of which each process holds its `share`, in their order.
@@ -63,12 +70,13 @@ class Processes:
         """
         if self.size == 1:
             return part
-        sizes = [len(s) for s in torch.empty(total, 0).tensor_split(self.size)]
-        padded = part.new_zeros((sizes[0], *part.shape[1:]))  # the first share is the longest
+        places = [self.rows(total, rank) for rank in range(self.size)]
+        longest = places[0].stop  # the first share is
+        padded = part.new_zeros((longest, *part.shape[1:]))
         padded[: len(part)] = part.detach()
-        parts = [torch.empty_like(padded) for _ in sizes]
+        parts = [torch.empty_like(padded) for _ in places]
         dist.all_gather(parts, padded)
-        rows = [p[:n] for p, n in zip(parts, sizes, strict=True)]
+        rows = [p[: at.stop - at.start] for p, at in zip(parts, places, strict=True)]
         rows[self.rank] = part
         return torch.cat(rows)
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+import trees
 from small import recipe, run, tiny
 from torch import Tensor, nn
 
@@ -55,12 +56,18 @@ CASES = {"mlp": mlp, "cnn": cnn, "everything": everything, "one": one_image_a_ba
 Trained = tuple[list[EpochRecord], dict[str, Tensor]]
 
 
-def trained(case: str, rank: int = 0) -> Trained:
-    d, r = CASES[case]()
+def files(root: Path) -> tuple[ImageData, Recipe]:
+    """24 images on disk in batches of 7: each process reads its share of each."""
+    d = data.image_folder(root / "train", root / "test", size=16, name="tiny")
+    kinds = ("resized-crop", "flip", "colour-jitter")
+    return d, recipe(augment=kinds, batch_size=7, model_options={"widths": (4,), "hidden": 8})
+
+
+def trained(d: ImageData, r: Recipe, rank: int = 0, gradients: bool = False) -> Trained:
     model = r.build_model(d, seed=rank)  # the first one's weights are everybody's
     kinds = [type(m) for m in model.modules()]
-    loss, gradients = r.build_loss(), case == "everything"
-    records = list(training.fit(model, d, loss, r, track_gradients=gradients))
+    loss = r.build_loss()
+    records = list(training.fit(model, d, loss, r, track_gradients=gradients, workers=rank))
     assert [type(m) for m in model.modules()] == kinds
     assert not any(m.training for m in model.modules())
     return records, model.state_dict()
@@ -96,11 +103,13 @@ def meet(folder: Path, rank: int, size: int) -> None:
 def work(rank: int, folder: Path) -> None:
     """Train as one of three processes, then as one of two."""
     meet(folder, rank, 3)
-    said: dict[str, Any] = {"three": trained("cnn", rank)}
+    said: dict[str, Any] = {"three": trained(*cnn(), rank)}
     dist.destroy_process_group()
     if rank < 2:
         meet(folder, rank, 2)
-        said |= {case: trained(case, rank) for case in CASES}
+        for case, make in CASES.items():
+            said[case] = trained(*make(), rank, gradients=case == "everything")
+        said["files"] = trained(*files(folder / "tree"), rank)
         said["one to two"] = partly(folder / "one.pt", seed=rank)
         said["two to one"] = partly(folder / "two.pt", seed=rank, epochs=1)
         said["damaged"], said["held"] = refused(folder / "bad.pt"), refused(folder / "held.pt")
@@ -113,6 +122,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
     """What each process says of all it did; started once, for starting takes longest."""
     folder = tmp_path_factory.mktemp("several")
     partly(folder / "one.pt", seed=0, epochs=1)
+    trees.class_folders(folder / "tree")
     (folder / "bad.pt").write_bytes(b"no checkpoint")
     with atomic.owning(folder / "held.pt"):
         torch.multiprocessing.spawn(work, (folder,), nprocs=3)
@@ -144,14 +154,22 @@ def test_two_processes_train_the_run_of_one(
     first, second = (said[case] for said in several[1][:2])
     assert repr(first[0]) == repr(second[0])  # seconds too; NaN is no equal of itself
     assert all(torch.equal(v, second[1][k]) for k, v in first[1].items())
-    assert_alike(first, trained(case))
+    assert_alike(first, trained(*CASES[case](), gradients=case == "everything"))
+
+
+def test_each_process_reads_its_share_of_the_files(
+    several: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    whole = trained(*files(several[0] / "tree"))
+    for said in several[1][:2]:
+        assert_alike(said["files"], whole)
 
 
 def test_a_last_batch_of_fewer_images_than_processes(
     several: tuple[Path, list[dict[str, Any]]],
 ) -> None:
     """Two images: the third process has none of that batch, and batch norm none of its values."""
-    whole = trained("cnn")
+    whole = trained(*cnn())
     for said in several[1]:
         assert_alike(said["three"], whole)
 
@@ -160,7 +178,7 @@ def test_a_run_goes_on_in_another_number_of_processes(
     several: tuple[Path, list[dict[str, Any]]],
 ) -> None:
     folder, (first, second, _) = several
-    whole = trained("cnn")
+    whole = trained(*cnn())
     for records, weights in (first["one to two"], second["one to two"]):
         assert [record.epoch for record in records] == [2, 3]
         assert_alike((records, weights), (whole[0][1:], whole[1]))
@@ -199,7 +217,7 @@ def test_when_a_process_is_killed_finished_epochs_are_kept(tmp_path: Path) -> No
         torch.multiprocessing.spawn(dying, (tmp_path,), nprocs=2)
     assert len(training.load_records(tmp_path / "run.pt")) == 2
     records, weights = partly(tmp_path / "run.pt", seed=9)
-    whole = trained("cnn")
+    whole = trained(*cnn())
     assert_alike((records, weights), (whole[0][2:], whole[1]))
 
 
