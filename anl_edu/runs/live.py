@@ -125,6 +125,7 @@ class Live(Iterator[EpochRecord]):
         self.commit = code_commit()
         recipe = spec.recipe
         self.model = recipe.build_model(data, seed=spec.seed)
+        self._workers: int | None = options.get("workers")
         trainer = Trainer(self.model, data, recipe.build_loss(), recipe, seed=spec.seed, **options)
         self.device, self.dtype, self.records = trainer.where, trainer.dtype, trainer.records
         self.processes = trainer.processes
@@ -142,7 +143,8 @@ class Live(Iterator[EpochRecord]):
 
     def predict(self, x: Images) -> Tensor:
         """Logits (N, K), float32 on the CPU, of uint8 images (N, C, H, W) or of files."""
-        return training.predict(self.model, x, self.data.mean, self.data.std)
+        mean, std = self.data.mean, self.data.std
+        return training.predict(self.model, x, mean, std, workers=self._workers)
 
     def finish(self) -> Run:
         """Train the epochs that are left, and give the finished run."""

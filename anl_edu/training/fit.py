@@ -122,10 +122,11 @@ def predict(
     *,
     device: str | torch.device | None = None,
     precision: str = "float32",
+    workers: int | None = None,
 ) -> Tensor:
     """Logits ``(N, K)``, float32 on the CPU, of uint8 images ``(N, C, H, W)``, in eval mode.
 
-    Files are read as test images are, a few at a time.
+    Files are read as test images are, a few at a time, by ``workers`` processes as in `fit`.
 
     Computed where the model lies, unless a ``device`` is named: the model then moves there.
     """
@@ -139,15 +140,15 @@ def predict(
     forward = forward_in(model, devices.precision(precision, where), where)
     normalise = Normalise(mean, std, where)
     try:
-        parts = [forward(normalise(part)).cpu() for part in _streamed(x, where)]
+        parts = [forward(normalise(part)).cpu() for part in _streamed(x, where, workers)]
     finally:
         model.train(was_training)
     return torch.cat(parts)
 
 
-def _streamed(x: Images, where: torch.device) -> Iterator[Tensor]:
+def _streamed(x: Images, where: torch.device, workers: int | None) -> Iterator[Tensor]:
     if isinstance(x, ImageFiles):
-        return source(x, (), where, None).plain(slice(None))
+        return source(x, (), where, workers).plain(slice(None))
     return (part.to(where) for part in x.split(EVALUATION_BATCH))  # they may not fit on the device
 
 
@@ -160,11 +161,12 @@ def evaluate(
     *,
     device: str | torch.device | None = None,
     precision: str = "float32",
+    workers: int | None = None,
 ) -> float:
     """Accuracy (0..1) on uint8 images ``(N, C, H, W)`` with labels ``(N,)``; NaN when empty."""
     if y.shape != x.shape[:1]:
         raise ValueError(f"y must be ({len(x)},) for {len(x)} images, got {tuple(y.shape)}")
     if len(y) == 0:
         return math.nan
-    logits = predict(model, x, mean, std, device=device, precision=precision)
+    logits = predict(model, x, mean, std, device=device, precision=precision, workers=workers)
     return (logits.argmax(1) == y.cpu()).double().mean().item()

@@ -239,8 +239,7 @@ class Trainer:
 
     def _logits(self, images: Source) -> Tensor:
         mine = images.plain(self.processes.rows(len(images)))
-        none = torch.empty(0, self.classes, device=self.where)  # a share may be empty
-        logits = torch.cat([none, *(self.evaluate(self.normalise(x)) for x in mine)])
+        logits = torch.cat([self.evaluate(self.normalise(x)) for x in mine])
         return self.processes.gather(logits, len(images))
 
     # --- checks, checkpoints -----------------------------------------------------------

@@ -29,7 +29,7 @@ class Source(Protocol):
         """Yield the images (B, C, H, W) at each share's places (B,), with an epoch's draws."""
 
     def plain(self, rows: slice) -> Iterator[Tensor]:
-        """Yield images (B, C, H, W) as they are, in order and in batches of any size."""
+        """Yield images (B, C, H, W) as they are, in order, in one batch or more of any size."""
 
 
 def source(
@@ -115,7 +115,7 @@ class Files:
 
     def plain(self, rows: slice) -> Iterator[Tensor]:
         places = range(*rows.indices(len(self)))
-        starts = range(0, len(places), FILES_AT_A_TIME)
+        starts = range(0, max(1, len(places)), FILES_AT_A_TIME)  # of none one batch, of none
         batches = [places[start : start + FILES_AT_A_TIME] for start in starts]
         return self._read(batches, self._test, None)
 

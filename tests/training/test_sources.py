@@ -15,7 +15,7 @@ import torch
 import trees
 from PIL import Image
 from small import recipe, run, same, tiny
-from torch import Tensor
+from torch import Tensor, nn
 
 from anl_edu import data, noise, runs, training
 from anl_edu.data import ImageData, ImageFiles
@@ -72,7 +72,10 @@ def test_some_rows_are_read_and_no_others(folder: ImageData) -> None:
     images = files(folder)
     whole = plain(images)
     assert torch.equal(torch.cat(list(images.plain(slice(5, 9)))), whole[5:9])
-    assert list(images.plain(slice(9, 9))) == []
+    assert [batch.shape for batch in images.plain(slice(9, 9))] == [(0, 3, 16, 16)]
+    nothing = images.files[torch.arange(0)]
+    model = nn.Sequential(nn.Flatten(), nn.Linear(768, 3))
+    assert training.predict(model, nothing, folder.mean, folder.std).shape == (0, 3)
 
 
 def test_each_kind_of_augmentation_does_its_own(folder: ImageData) -> None:
