@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from anl_edu.teach.follow import Follow
 
 # Examples for the help, so that it needs no torch; tests hold them against the real names.
-DATASETS = "digits, digit-pairs, cifar10, cifar100"
+DATASETS = "digits, digit-pairs, cifar10, cifar100, webvision, clothing1m"
 LOSSES = "ce, mae, gce, nce+rce, anl-ce, anl-fl, ..."
 NOISES = "none, symmetric, pair, asymmetric, instance, human-worst, ..."
 ALL = " (all: anl-edu names)"
@@ -139,6 +139,9 @@ def _recipe_options(command: Any) -> Any:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
 @_recipe_options
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Resume from, and save to.")
+@click.option(
+    "--workers", type=click.IntRange(0), help="Processes that read image files; else by cores."
+)
 @click.option("--out", default="build/runs", show_default=True, type=click.Path(path_type=Path))
 def train(
     dataset: str,
@@ -152,17 +155,18 @@ def train(
     precision: str | None,
     compiled: bool,
     checkpoint: Path | None,
+    workers: int | None,
     out: Path,
 ) -> None:
     """Train one loss under one noise and write the run's record file.
 
     Fields of the recipe are changed with --set, for instance --set epochs=10 --set lr=0.05
-    --set model=cnn4; parameters of the loss with --set loss.alpha=1.
+    --set model=cnn4; parameters of the loss with --set loss.alpha=1. On several devices:
+    torchrun --nproc-per-node 2 -m anl_edu train ...; the same run, its batches divided.
     """
     with importing():
         from anl_edu import runs
-        from anl_edu.progress_bar import progress_bar
-        from anl_edu.training import devices
+        from anl_edu.training import devices, joined
 
     changed = parse_changes(changes, precision)
     spec = runs.RunSpec(dataset, loss, noise, rate, seed, scale, changed)
@@ -175,15 +179,33 @@ def train(
         require_file(checkpoint)
         keeps(f"Finished epochs are kept in {checkpoint}: the same command goes on from there.")
     devices.keep_memory()
-    live = runs.start(
-        spec, device=device, compile=compiled, checkpoint=checkpoint, track_gradients=True
-    )
-    runs.require_alike(out, spec, live.describe())
-    recipe, done = spec.recipe, len(live.records)
+    with joined(device):
+        live = runs.start(
+            spec,
+            device=device,
+            compile=compiled,
+            checkpoint=checkpoint,
+            track_gradients=True,
+            workers=workers,
+        )
+        runs.require_alike(out, spec, live.describe())
+        if live.processes.main:
+            _train(live, out)
+        else:
+            for _ in live:
+                pass
+
+
+def _train(live: Live, out: Path) -> None:
+    """Train a run to its end under a bar, write its record and say what came out."""
+    from anl_edu import runs
+    from anl_edu.progress_bar import progress_bar
+
+    recipe, done = live.spec.recipe, len(live.records)
     say(f"data   {live.data.source}")
-    say(f"noise  {noise}, realised rate {live.data.wrong.double().mean().item():.4f}")
+    say(f"noise  {live.spec.noise}, realised rate {live.data.wrong.double().mean().item():.4f}")
     say(
-        f"recipe {recipe.model}, {recipe.epochs} epochs, lr {recipe.lr:g}, loss {loss}, "
+        f"recipe {recipe.model}, {recipe.epochs} epochs, lr {recipe.lr:g}, loss {recipe.loss}, "
         f"{str(live.dtype).removeprefix('torch.')} on {live.device}"
     )
     with progress_bar(total=recipe.epochs, initial=done, unit="epoch") as bar:

@@ -48,6 +48,7 @@ from anl_edu.data import ImageData
 from anl_edu.recipes import Recipe
 from anl_edu.training import devices
 from anl_edu.training.loop import Trainer, apply_l1_and_clip
+from anl_edu.training.sources import Memory
 
 BATCH, P_MIN = 128, 1e-7
 TEXTBOOK, OURS = "textbook loop", "training.fit, "
@@ -144,7 +145,9 @@ def parts(data: ImageData, recipe: Recipe, where: torch.device) -> list[tuple[st
     parameters = trainer.parameters
     textbook_set = TextbookSet(data.subset(BATCH))
     index = torch.arange(BATCH, device=where)
-    draws = trainer.augment.draw(len(data.y_train)).to(where)
+    train = trainer.train
+    assert isinstance(train, Memory)
+    draws = train.augment.draw(len(data.y_train)).to(where)
     alpha, beta = weights["alpha"], weights["beta"]
 
     def penalty() -> None:
@@ -165,7 +168,7 @@ def parts(data: ImageData, recipe: Recipe, where: torch.device) -> list[tuple[st
         (
             "crop, flip, normalise a batch (one process)",
             lambda: torch.stack([textbook_set[i][0] for i in range(BATCH)]),
-            lambda: trainer.normalise(trainer.augment(trainer.x_train, index, draws.select(index))),
+            lambda: trainer.normalise(train.augment(train.prepared, index, draws.select(index))),
         ),
     ]
     return [(name, _milliseconds(a, where), _milliseconds(b, where)) for name, a, b in rows]

@@ -50,6 +50,14 @@ def test_a_data_folder_that_is_not_there_is_a_row(finding, monkeypatch, tmp_path
     assert str(tmp_path / "gone") in row.found
 
 
+def test_a_large_set_that_no_lesson_asks_for_is_a_row_where_it_is(finding, monkeypatch, tmp_path):
+    monkeypatch.setenv("ANL_EDU_DATA", str(tmp_path))
+    assert finding("Clothing1M images") is None
+    (tmp_path / "clothing1m").mkdir()
+    (tmp_path / "clothing1m" / "noisy_label_kv.txt").touch()
+    assert finding("Clothing1M images").ok
+
+
 @pytest.mark.parametrize("native", [True, False])
 def test_native_bfloat16_is_told_and_not_taken(finding, monkeypatch, native):
     monkeypatch.setattr(devices, "cpu_has_bfloat16", lambda: native)

@@ -1,10 +1,15 @@
 """Images and labels: the embedded digits and pairs of them, CIFAR in three ways, human labels.
 
+Sets that memory cannot hold stay on disk (`ImageFiles`): `image_folder`, `webvision_mini`,
+`clothing1m`.
+
 `load` gives an `ImageData`. CIFAR is looked for as ``cifar10.npz`` / ``cifar100.npz`` in
 ``ANL_EDU_DATA`` and then in the cache, and downloaded into the cache if it is nowhere.
 """
 
 from anl_edu.data.cache import cache_folder, search_folders
+from anl_edu.data.files import ImageFiles
+from anl_edu.data.folders import clothing1m, image_folder, webvision_mini
 from anl_edu.data.human import human_labels, human_labels_for
 from anl_edu.data.images import ImageData
 from anl_edu.data.sets import SETS, DataSet, load, names, shape_of, where
@@ -13,12 +18,16 @@ __all__ = [
     "SETS",
     "DataSet",
     "ImageData",
+    "ImageFiles",
     "cache_folder",
+    "clothing1m",
     "human_labels",
     "human_labels_for",
+    "image_folder",
     "load",
     "names",
     "search_folders",
     "shape_of",
+    "webvision_mini",
     "where",
 ]

@@ -1,4 +1,4 @@
-"""Labelled images in memory: uint8 tensors, labels, class names, statistics, and who they are."""
+"""Labelled images: uint8 tensors or files, labels, class names, statistics, and who they are."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from anl_edu.data.files import ImageFiles, in_memory
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageData:
-    """A labelled image set, in memory.
+    """A labelled image set, in memory or, where that cannot hold it, on disk.
 
     Attributes
     ----------
@@ -21,7 +23,8 @@ class ImageData:
     source
         One sentence a lesson can print: which images, how many, from where.
     x_train, x_test
-        (N, C, H, W) uint8.
+        (N, C, H, W) uint8, or `ImageFiles` in the place of both. They are typed as the tensors that
+        they nearly always are; what takes files too says ``Images``.
     y_train, y_test
         (N,) int64. ``y_train`` is what the learner is given, and may be wrong; ``y_test`` is true.
     classes
@@ -69,15 +72,22 @@ class ImageData:
 
         Two sets with one fingerprint are the same images, or cut from the same, whatever they are
         called and however they are labelled now. A copy that went through JPEG has another, and so
-        has a part whose images were changed after it was cut.
+        has a part whose images were changed after it was cut. Of files it is names and lengths.
         """
         true = self.y_train if self.y_clean is None else self.y_clean
         sha = hashlib.sha256()
         for t in (self.x_train, true, self.x_test, self.y_test):
+            if isinstance(t, ImageFiles):
+                sha.update(t.identity())
+                continue
             sha.update(f"{tuple(t.shape)}{t.dtype}".encode())
             sha.update(t.cpu().contiguous().numpy().data)
         own = sha.hexdigest()[:16]
         return self.whole[0] if self.whole is not None and self.whole[1] == own else own
+
+    def pixels(self, what: str) -> Tensor:
+        """Return the training images (N, C, H, W); TypeError for files: ``what`` needs pixels."""
+        return in_memory(self.x_train, what)
 
     def clean(self) -> ImageData:
         """Return the same images under their true labels."""

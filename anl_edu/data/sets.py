@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from anl_edu.data import cifar, digits, pairs
+from anl_edu.data import cifar, digits, folders, pairs
 from anl_edu.data.cache import find
 from anl_edu.data.images import ImageData
 
@@ -30,7 +30,10 @@ class DataSet:
     load
         ``load(download)`` gives the data.
     images, human
-        Names of files that hold its images or its human labels; nothing for embedded data.
+        Names of files that hold its images or its human labels, of large sets the list of them;
+        nothing for embedded data.
+    fetched
+        Whether it can be downloaded.
     """
 
     title: str
@@ -39,6 +42,11 @@ class DataSet:
     load: Callable[[bool], ImageData]
     images: tuple[str, ...] = ()
     human: tuple[str, ...] = ()
+    fetched: bool = True
+
+
+def _on_disk(title: str, K: int, load: Callable[[bool], ImageData], file: str) -> DataSet:
+    return DataSet(title, (3, 224, 224), K, load, (file,), fetched=False)
 
 
 def _cifar(name: str) -> DataSet:
@@ -53,6 +61,8 @@ SETS: Mapping[str, DataSet] = {
     "digit-pairs": DataSet("digit pairs", (1, 8, 16), 100, lambda download: pairs.load()),
     "cifar10": _cifar("cifar10"),
     "cifar100": _cifar("cifar100"),
+    "webvision": _on_disk("mini WebVision", 50, folders.load_webvision, folders.WEBVISION),
+    "clothing1m": _on_disk("Clothing1M", 14, folders.load_clothing1m, folders.CLOTHING1M),
 }
 
 
@@ -82,14 +92,15 @@ def load(name: str, *, download: bool = True) -> ImageData:
     name
         ``"digits"`` (scikit-learn's 1,797 real 8x8 images: 1,437 train, 360 test, always the same
         split), ``"digit-pairs"`` (made of them: 100 classes, 20 train and 10 test images each),
-        ``"cifar10"`` or ``"cifar100"``.
+        ``"cifar10"``, ``"cifar100"``, or, left on disk and never downloaded, ``"webvision"`` (its
+        first 50 classes) or ``"clothing1m"``.
     download
         False never asks the network.
 
     Raises
     ------
     FileNotFoundError
-        CIFAR is not here and could not be downloaded; the message names every way to supply it.
+        It is not here and could not be downloaded; the message names every way to supply it.
     ValueError
         An unknown name, or a file that is here is broken or another one; the message names it.
     NotADirectoryError

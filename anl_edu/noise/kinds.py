@@ -67,7 +67,7 @@ class Kind:
 
 
 def _instance(images: ImageData, rate: float, generator: torch.Generator) -> Tensor:
-    pixels = images.x_train.flatten(1)  # (N, D)
+    pixels = images.pixels("instance-dependent noise").flatten(1)  # (N, D)
     return instance_dependent(pixels, images.y_train, rate, images.num_classes, generator)
 
 

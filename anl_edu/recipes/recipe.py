@@ -17,7 +17,8 @@ from anl_edu import losses, models
 if TYPE_CHECKING:
     from anl_edu.data import ImageData
 
-AUGMENTATIONS = ("crop", "flip", "rotate")
+# of images in memory: crop, flip, rotate; of image files: resized-crop, flip, colour-jitter
+AUGMENTATIONS = ("crop", "flip", "rotate", "resized-crop", "colour-jitter")
 PRECISIONS = ("float32", "bfloat16", "float16", "auto")
 
 

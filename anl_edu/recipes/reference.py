@@ -147,8 +147,7 @@ PROTOCOLS: Mapping[str, Fields] = {
         "weight_decay": 1e-5,
         "augment": ("crop", "flip", "rotate"),
     },
-    # The 50 classes of mini WebVision. RandomResizedCrop(224) and ColorJitter(.4, .4, .4, .2): no
-    # Recipe has them yet, so that none can be made that leaves them out.
+    # The 50 classes of mini WebVision. RandomResizedCrop(224) and ColorJitter(.4, .4, .4, .2).
     "webvision": {
         "model": "resnet50",
         "epochs": 250,

@@ -48,9 +48,14 @@ def get(
     if dataset not in known:
         there = f"known: {', '.join(known)}"
         if scale == "paper" and dataset in LOSSES:
+            why = (
+                "nothing here loads its images"
+                if dataset in PROTOCOLS
+                else "how ANL's authors trained on it was never published"
+            )
             raise ValueError(
-                f"no recipe for {dataset!r} yet: what its authors published is in "
-                f"recipes.settings, but nothing here loads its images; {there}"
+                f"no recipe for {dataset!r} yet: what is known of it is in recipes.settings, but "
+                f"{why}; {there}"
             )
         raise ValueError(f"no {scale} recipe for {dataset!r}; {there}")
     protocol = dict(_TABLES[scale][dataset])

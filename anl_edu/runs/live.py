@@ -17,6 +17,7 @@ from torch import Tensor
 from anl_edu import __version__, noise, paths, training
 from anl_edu import data as data_module
 from anl_edu.data import ImageData
+from anl_edu.data.files import Images
 from anl_edu.losses import label
 from anl_edu.progress_bar import progress_bar
 from anl_edu.runs.run import Run
@@ -116,6 +117,8 @@ class Live(Iterator[EpochRecord]):
         Of the code that runs.
     records : list of EpochRecord
         All epochs that have ended, those before a resume included.
+    processes : Processes
+        Those that train it together: this one alone, or `training.joined` ones.
     """
 
     def __init__(self, spec: RunSpec, data: ImageData, **options: Any) -> None:
@@ -123,8 +126,10 @@ class Live(Iterator[EpochRecord]):
         self.commit = code_commit()
         recipe = spec.recipe
         self.model = recipe.build_model(data, seed=spec.seed)
+        self._workers: int | None = options.get("workers")
         trainer = Trainer(self.model, data, recipe.build_loss(), recipe, seed=spec.seed, **options)
         self.device, self.dtype, self.records = trainer.where, trainer.dtype, trainer.records
+        self.processes = trainer.processes
         self._epochs = trainer.epochs()
 
     def __iter__(self) -> Live:
@@ -137,9 +142,10 @@ class Live(Iterator[EpochRecord]):
         """End the run after the last finished epoch, and let its checkpoint go."""
         self._epochs.close()
 
-    def predict(self, x: Tensor) -> Tensor:
-        """Logits (N, K), float32 on the CPU, of uint8 images (N, C, H, W)."""
-        return training.predict(self.model, x, self.data.mean, self.data.std)
+    def predict(self, x: Images) -> Tensor:
+        """Logits (N, K), float32 on the CPU, of uint8 images (N, C, H, W) or of files."""
+        mean, std = self.data.mean, self.data.std
+        return training.predict(self.model, x, mean, std, workers=self._workers)
 
     def finish(self) -> Run:
         """Train the epochs that are left, and give the finished run."""
@@ -159,6 +165,7 @@ class Live(Iterator[EpochRecord]):
     def describe(self) -> dict[str, Any]:
         """Say on what, where and in which arithmetic the run is made, as it is, not as asked."""
         seconds = [record.seconds for record in self.records]
+        several = {"processes": self.processes.size} if self.processes.size > 1 else {}
         return {
             "data": self.data.source,
             "images": self.data.fingerprint,
@@ -169,6 +176,7 @@ class Live(Iterator[EpochRecord]):
             "precision": str(self.dtype).removeprefix("torch."),
             "processor": _processor(self.device),
             "threads": torch.get_num_threads(),
+            **several,
             "seconds_per_epoch": round(fmean(seconds), 3) if seconds else None,
             "torch": torch.__version__,
             "anl_edu": __version__,
@@ -186,6 +194,7 @@ def start(
     compile: bool = False,
     checkpoint: str | PathLike[str] | None = None,
     track_gradients: bool = False,
+    workers: int | None = None,
 ) -> Live:
     """Start a run; nothing is trained before the first epoch is asked for.
 
@@ -195,7 +204,7 @@ def start(
     data : ImageData, optional
         Clean data to use instead of loading ``spec.dataset``, or data that `prepare` has made
         ready for this run: it is looked at, not believed.
-    device, compile, checkpoint, track_gradients
+    device, compile, checkpoint, track_gradients, workers
         As in `training.fit`.
     """
     return Live(
@@ -205,6 +214,7 @@ def start(
         compile=compile,
         checkpoint=checkpoint,
         track_gradients=track_gradients,
+        workers=workers,
     )
 
 

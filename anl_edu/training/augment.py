@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from anl_edu.recipes import AUGMENTATIONS
+KINDS = ("crop", "flip", "rotate")
 
 
 class Draws(NamedTuple):
@@ -53,9 +53,11 @@ class Augment:
 
     def __init__(self, kinds: Sequence[str], padding: int = 4, degrees: float = 20.0) -> None:
         for kind in kinds:
-            if kind not in AUGMENTATIONS:
-                known = ", ".join(AUGMENTATIONS)
-                raise ValueError(f"unknown augmentation {kind!r}; known: {known}")
+            if kind not in KINDS:
+                raise ValueError(
+                    f"augmentation {kind!r} is not for images in memory, which have "
+                    f"{', '.join(KINDS)}"
+                )
         self.kinds = frozenset(kinds)
         self.padding = padding if "crop" in self.kinds else 0
         self.degrees = degrees

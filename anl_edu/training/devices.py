@@ -16,6 +16,9 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 def device(name: str | torch.device | None = None) -> torch.device:
     """Pick the device: the one named, else ``ANL_EDU_DEVICE``, else CUDA, MPS, CPU.
 
+    Of the processes that ``torchrun`` starts, each gets a card of its own: ``cuda`` is
+    ``cuda:LOCAL_RANK`` in them.
+
     Raises
     ------
     ValueError
@@ -24,10 +27,17 @@ def device(name: str | torch.device | None = None) -> torch.device:
     source = "device"
     if name is None and os.environ.get("ANL_EDU_DEVICE"):
         name, source = os.environ["ANL_EDU_DEVICE"], "ANL_EDU_DEVICE"
+    local = os.environ.get("LOCAL_RANK")
     if name is None:
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            # Apple's GPU is one, and no library lets processes talk over it
+            mps = local is None and torch.backends.mps.is_available()
+            return torch.device("mps" if mps else "cpu")
+        name = "cuda"
+        if local is None:
+            return torch.device(name)
+    if local is not None and str(name) == "cuda":
+        name = f"cuda:{local}"
     try:
         chosen = torch.device(name)
         torch.zeros(1, device=chosen).item()

@@ -19,13 +19,15 @@ from os import PathLike
 import torch
 from torch import Tensor, nn
 
-from anl_edu.data import ImageData
+from anl_edu.data import ImageData, ImageFiles
+from anl_edu.data.files import Images
 from anl_edu.recipes import Recipe
 from anl_edu.training import checkpoint as checkpoints
 from anl_edu.training import devices
 from anl_edu.training.augment import Normalise
-from anl_edu.training.loop import EVALUATION_BATCH, Objective, Trainer, forward_in
+from anl_edu.training.loop import Objective, Trainer, forward_in
 from anl_edu.training.record import EpochRecord
+from anl_edu.training.sources import EVALUATION_BATCH, source
 
 
 def fit(
@@ -39,6 +41,7 @@ def fit(
     compile: bool = False,
     checkpoint: str | PathLike[str] | None = None,
     track_gradients: bool = False,
+    workers: int | None = None,
 ) -> Iterator[EpochRecord]:
     """Train ``model`` and yield an `EpochRecord` after each epoch.
 
@@ -46,13 +49,20 @@ def fit(
     weights of the last epoch yielded. An exception or a keyboard interrupt inside an epoch
     undoes that epoch, so model, records and checkpoint always agree.
 
+    In the processes of a ``torch.distributed`` group (`joined`, or the caller's own) all call this
+    with the same arguments and train one run together. The recipe's batch is divided among them,
+    and loss, entropy and batch norm are those of the whole batch, so that the run is that of one
+    process, to rounding; a model with dropout draws other numbers in each. All get the same
+    records; the first one's weights are begun with, and it alone reads and writes the checkpoint,
+    from which any number of processes can go on.
+
     Parameters
     ----------
     model
         Takes normalised images ``(B, C, H, W)``, gives logits ``(B, K)``. Moved to the device.
         State that is not in its ``state_dict`` is not restored after an interrupt or a resume.
     data
-        Images as uint8, with the (perhaps wrong) labels to learn from.
+        Images as uint8 or as files, with the (perhaps wrong) labels to learn from.
     loss
         Mean loss of float32 logits ``(B, K)`` and labels ``(B,)``, e.g. ``recipe.build_loss()``.
     recipe
@@ -72,13 +82,17 @@ def fit(
     track_gradients
         Fill ``wrong_share``, from the per-sample gradients at the logits; the loss must be one
         of `anl_edu.losses`.
+    workers
+        How many processes read image files: 0 for none but this one, None for as many as there are
+        cores to spare (8 at most). The batches are the same whatever it is.
 
     Raises
     ------
     ValueError
         At the call, before any training: labels of another shape or outside 0..K-1, an empty
-        training set, a model with another number of logits, an unknown device, or a checkpoint
-        that is damaged or belongs to another recipe, loss, model, seed or data set.
+        training set, a model with another number of logits, an unknown device, an augmentation
+        that images in memory, or files, do not have, or a checkpoint that is damaged or belongs to
+        another recipe, loss, model, seed or data set. Later, an image file that cannot be decoded.
     TypeError
         Images that are not uint8, or, with a checkpoint, a loss that cannot be told from others.
     BlockingIOError
@@ -90,7 +104,7 @@ def fit(
         The training loss of an epoch is NaN or infinite.
     """
     return Trainer(
-        model, data, loss, recipe, seed, device, compile, checkpoint, track_gradients
+        model, data, loss, recipe, seed, device, compile, checkpoint, track_gradients, workers
     ).epochs()
 
 
@@ -102,14 +116,17 @@ def load_records(checkpoint: str | PathLike[str]) -> list[EpochRecord]:
 @torch.no_grad()
 def predict(
     model: nn.Module,
-    x: Tensor,
+    x: Images,
     mean: Sequence[float],
     std: Sequence[float],
     *,
     device: str | torch.device | None = None,
     precision: str = "float32",
+    workers: int | None = None,
 ) -> Tensor:
     """Logits ``(N, K)``, float32 on the CPU, of uint8 images ``(N, C, H, W)``, in eval mode.
+
+    Files are read as test images are, a few at a time, by ``workers`` processes as in `fit`.
 
     Computed where the model lies, unless a ``device`` is named: the model then moves there.
     """
@@ -123,26 +140,33 @@ def predict(
     forward = forward_in(model, devices.precision(precision, where), where)
     normalise = Normalise(mean, std, where)
     try:
-        parts = [forward(normalise(part.to(where))).cpu() for part in x.split(EVALUATION_BATCH)]
+        parts = [forward(normalise(part)).cpu() for part in _streamed(x, where, workers)]
     finally:
         model.train(was_training)
     return torch.cat(parts)
 
 
+def _streamed(x: Images, where: torch.device, workers: int | None) -> Iterator[Tensor]:
+    if isinstance(x, ImageFiles):
+        return source(x, (), where, workers).plain(slice(None))
+    return (part.to(where) for part in x.split(EVALUATION_BATCH))  # they may not fit on the device
+
+
 def evaluate(
     model: nn.Module,
-    x: Tensor,
+    x: Images,
     y: Tensor,
     mean: Sequence[float],
     std: Sequence[float],
     *,
     device: str | torch.device | None = None,
     precision: str = "float32",
+    workers: int | None = None,
 ) -> float:
     """Accuracy (0..1) on uint8 images ``(N, C, H, W)`` with labels ``(N,)``; NaN when empty."""
     if y.shape != x.shape[:1]:
         raise ValueError(f"y must be ({len(x)},) for {len(x)} images, got {tuple(y.shape)}")
     if len(y) == 0:
         return math.nan
-    logits = predict(model, x, mean, std, device=device, precision=precision)
+    logits = predict(model, x, mean, std, device=device, precision=precision, workers=workers)
     return (logits.argmax(1) == y.cpu()).double().mean().item()

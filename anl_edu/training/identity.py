@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from anl_edu.data import ImageFiles
+from anl_edu.data.files import Images
+
 _SIMPLE = (bool, int, float, str, bytes, type(None), torch.dtype, torch.device)
 
 
@@ -53,12 +56,15 @@ def identify(thing: Any) -> str:
     )
 
 
-def digest(*tensors: Tensor | None) -> str:
-    """Short content hash of tensors, the same on every device and memory format."""
+def digest(*tensors: Images | None) -> str:
+    """Short content hash of tensors, the same on every device and memory format; also of files."""
     sha = hashlib.sha256()
     for t in tensors:
         if t is None:
             sha.update(b"none")
+            continue
+        if isinstance(t, ImageFiles):
+            sha.update(t.identity())
             continue
         sha.update(f"{tuple(t.shape)}{t.dtype}".encode())
         sha.update(t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)

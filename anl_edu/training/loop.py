@@ -20,12 +20,16 @@ from anl_edu.data import ImageData
 from anl_edu.recipes import Recipe
 from anl_edu.training import checkpoint as checkpoints
 from anl_edu.training import devices
-from anl_edu.training.augment import Augment, Normalise
+from anl_edu.training.augment import Normalise
+from anl_edu.training.chance import may_draw, mix
+from anl_edu.training.checks import check_data
 from anl_edu.training.identity import digest, identify
+from anl_edu.training.processes import Processes
 from anl_edu.training.record import EpochRecord
+from anl_edu.training.sources import Source, source
+from anl_edu.training.spread import spread
 
 Objective = Callable[[Tensor, Tensor], Tensor]
-EVALUATION_BATCH = 500  # images; larger ones leave the CPU's cache
 
 
 class Trainer:
@@ -42,8 +46,9 @@ class Trainer:
         compile: bool = False,
         checkpoint: str | PathLike[str] | None = None,
         track_gradients: bool = False,
+        workers: int | None = None,
     ) -> None:
-        _check_data(data)
+        check_data(data)
         if track_gradients and not isinstance(loss, losses.Loss):
             raise TypeError(f"track_gradients needs a loss of anl_edu.losses; got {loss!r}")
         self.recipe, self.seed, self.loss = recipe, seed, loss
@@ -55,7 +60,12 @@ class Trainer:
         self.track_gradients = track_gradients
         self.model = model.to(self.where)
         _channels_last(self.model)
-        compiled: nn.Module = torch.compile(model) if compile else model  # type: ignore[assignment]
+        self.processes = Processes.here()
+        # what is trained: the model, or a twin of it that is fed this process's part of each batch
+        self.learner = model if self.processes.size == 1 else spread(model, self.where)
+        compiled: nn.Module = (
+            torch.compile(self.learner) if compile else self.learner  # type: ignore[assignment]
+        )
         self.forward = forward_in(compiled, self.dtype, self.where)
         self.evaluate = forward_in(model, self.dtype, self.where)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -74,37 +84,35 @@ class Trainer:
         if scaled and recipe.momentum:  # its first step may be one that is skipped
             for p in self.parameters:
                 self.optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
-        self.augment = Augment(recipe.augment)
         self.normalise = Normalise(data.mean, data.std, self.where)
-        plain = Augment(())
-        x_train = data.x_train.to(self.where)
-        self.x_train = self.augment.prepare(x_train)  # (N, H + 2p, W + 2p, C) uint8
+        self.train = source(data.x_train, recipe.augment, self.where, workers)
         self.y_train = data.y_train.to(self.where)  # (N,)
-        self.x_test = plain.prepare(data.x_test.to(self.where))
+        self.test = source(data.x_test, (), self.where, workers)
         self.y_test = data.y_test.to(self.where)
-        self.x_held_out, self.y_held_out = self.x_test[:0], self.y_test[:0]
+        self.held_out: Source | None = None
+        self.y_held_out = self.y_test[:0]
         if held_out is not None:
-            self.x_held_out = plain.prepare(held_out.x_train.to(self.where))
+            self.held_out = source(held_out.x_train, (), self.where, workers)
             self.y_held_out = held_out.y_train.to(self.where)
-        self.probe = self._choose_probe(data)
-        self.x_probe = plain.prepare(x_train[self.probe] if self.probe is not None else x_train)
+        chosen = self._choose_probe(data)
+        x_probe = data.x_train if chosen is None else data.x_train[chosen]
+        self.probe = source(x_probe, (), self.where, workers)
         y_clean = self.y_train if data.y_clean is None else data.y_clean.to(self.where)
         self.y_probe, self.y_probe_clean = self.y_train, y_clean
-        if self.probe is not None:
-            self.y_probe, self.y_probe_clean = self.y_train[self.probe], y_clean[self.probe]
+        if chosen is not None:
+            chosen = chosen.to(self.where)
+            self.y_probe, self.y_probe_clean = self.y_train[chosen], y_clean[chosen]
         self.records: list[EpochRecord] = []
         self.classes = data.num_classes
         self._check_model(data.num_classes)
-        self.draws = _may_draw(model)
+        self.draws = may_draw(model)
         self.path = None if checkpoint is None else Path(checkpoint)
         self.identity: dict[str, str] = {}
         self._held = contextlib.ExitStack()
         if self.path is not None:
             self.identity = self._identify(whole)
-            self._held.enter_context(atomic.owning(self.path, "checkpoint"))
             try:
-                if self.path.exists():
-                    self._resume(self.path)
+                self._resume(self.path)
             except BaseException:
                 self._held.close()
                 raise
@@ -122,7 +130,7 @@ class Trainer:
                     del self.records[epoch - 1 :]
                     self._restore(before)
                     raise
-                if not math.isfinite(record.train_loss):
+                if self.processes.main and not math.isfinite(record.train_loss):
                     warnings.warn(
                         f"the training loss of epoch {epoch} is {record.train_loss}: the run has "
                         "diverged, and what follows means nothing (a lower rate, or clipping?)",
@@ -134,16 +142,19 @@ class Trainer:
     # --- one epoch ---------------------------------------------------------------------
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield normalised images ``(B, C, H, W)`` and labels ``(B,)`` of one epoch."""
+        """Yield normalised images ``(B, C, H, W)`` and labels ``(B,)`` of one epoch.
+
+        Of several processes each gets its share of the images of a batch, and all of its labels.
+        """
         n = len(self.y_train)
         generator = torch.Generator().manual_seed(mix(self.seed, epoch))
         order = torch.randperm(n, generator=generator).to(self.where)
-        draws = self.augment.draw(n, generator).to(self.where)
-        for batch in order.split(self.recipe.batch_size):
-            if len(batch) == 1 < self.recipe.batch_size and n > 1:
-                continue  # batch norm has no variance of one image; it comes next epoch
-            x = self.normalise(self.augment(self.x_train, batch, draws.select(batch)))
-            yield x, self.y_train[batch]
+        batches = list(order.split(self.recipe.batch_size))
+        if len(batches[-1]) == 1 < self.recipe.batch_size and n > 1:
+            batches.pop()  # batch norm has no variance of one image; it comes next epoch
+        shares = [self.processes.share(batch) for batch in batches]
+        for x, batch in zip(self.train.augmented(shares, generator), batches, strict=True):
+            yield self.normalise(x), self.y_train[batch]
 
     def _epoch(self, epoch: int) -> EpochRecord:
         start = time.perf_counter()
@@ -157,8 +168,8 @@ class Trainer:
         cuda = [self.where] if self.where.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda, enabled=self.draws):
             if self.draws:
-                torch.manual_seed(mix(self.seed, epoch))
-            self.model.train()
+                torch.manual_seed(mix(self.seed, epoch) + self.processes.rank)
+            self.learner.train()
             for x, y in self.batches(epoch):
                 loss, size = self.step(x, y), len(y)
                 if self.scaler.is_enabled():
@@ -167,17 +178,19 @@ class Trainer:
                 else:
                     seen += size
                 total += loss * size
-            self.model.eval()
-            return self._record(epoch, lr, total / seen, start)
+            self.learner.eval()
+            record = self._record(epoch, lr, total / seen, start)
+            return self.processes.by_main(lambda: record)
 
     def step(self, x: Tensor, y: Tensor) -> Tensor:
         """Update on one batch; give the loss, detached and still on the device."""
         recipe = self.recipe
-        logits = self.forward(x)  # (B, K) float32
+        logits = self.processes.gather(self.forward(x), len(y))  # (B, K) float32
         loss = objective = self.loss(logits, y)
         if recipe.entropy:
             objective = loss + recipe.entropy * losses.entropy_regularizer(logits)
-        self.scaler.scale(objective).backward()
+        # gradients are averaged over the processes, and each has that of its own images alone
+        self.scaler.scale(objective * self.processes.size).backward()
         self.scaler.unscale_(self.optimizer)
         apply_l1_and_clip(self.parameters, recipe.l1, recipe.clip_norm)
         self.scaler.step(self.optimizer)
@@ -187,16 +200,16 @@ class Trainer:
 
     @torch.no_grad()
     def _record(self, epoch: int, lr: float, loss: Tensor, start: float) -> EpochRecord:
-        test = self._right(self.x_test, self.y_test)
+        test = self._right(self.test, self.y_test)
         K = self.classes
-        logits = self._logits(self.x_probe)
+        logits = self._logits(self.probe)
         predicted, wrong = logits.argmax(1), self.y_probe != self.y_probe_clean
         parts = (
             test,
             (predicted == self.y_probe)[~wrong],
             (predicted == self.y_probe_clean)[wrong],
             (predicted == self.y_probe)[wrong],
-            self._right(self.x_held_out, self.y_held_out),
+            self._right(self.held_out, self.y_held_out),
         )
         of_class = F.one_hot(self.y_test, K).float()  # (M, K)
         # float32, as MPS has no float64: counts are exact in it up to 2**24. Read back once.
@@ -221,13 +234,13 @@ class Trainer:
             share, seconds, held if self.recipe.held_out else None, recalls, mean,
         )  # fmt: skip
 
-    def _right(self, prepared: Tensor, y: Tensor) -> Tensor:
-        return self._logits(prepared).argmax(1) == y if len(y) else y.bool()  # (N,)
+    def _right(self, images: Source | None, y: Tensor) -> Tensor:
+        return self._logits(images).argmax(1) == y if images and len(y) else y.bool()  # (N,)
 
-    def _logits(self, prepared: Tensor) -> Tensor:
-        parts = prepared.split(EVALUATION_BATCH)
-        images = (self.normalise(part.permute(0, 3, 1, 2)) for part in parts)
-        return torch.cat([self.evaluate(x) for x in images])
+    def _logits(self, images: Source) -> Tensor:
+        mine = images.plain(self.processes.rows(len(images)))
+        logits = torch.cat([self.evaluate(self.normalise(x)) for x in mine])
+        return self.processes.gather(logits, len(images))
 
     # --- checks, checkpoints -----------------------------------------------------------
 
@@ -237,12 +250,12 @@ class Trainer:
         if wanted is None or wanted >= n:
             return None
         generator = torch.Generator().manual_seed(0)  # the same images for every loss and seed
-        return torch.randperm(n, generator=generator)[:wanted].sort().values.to(self.where)
+        return torch.randperm(n, generator=generator)[:wanted].sort().values
 
     @torch.no_grad()
     def _check_model(self, num_classes: int) -> None:
         self.model.eval()
-        got = self.evaluate(self.normalise(self.x_probe[:1].permute(0, 3, 1, 2))).shape
+        got = self.evaluate(self.normalise(next(self.probe.plain(slice(1))))).shape
         if tuple(got) != (1, num_classes):
             raise ValueError(
                 f"the data has {num_classes} classes: the model must give logits "
@@ -278,16 +291,30 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         self.model.eval()
+        self.learner.eval()
 
     def _save(self, path: Path) -> None:
-        records = [record.as_dict() for record in self.records]
-        checkpoints.save(path, {**self._state(), "records": records, "identity": self.identity})
+        def save() -> None:
+            records = [record.as_dict() for record in self.records]
+            state = {**self._state(), "records": records, "identity": self.identity}
+            checkpoints.save(path, state)
+
+        self.processes.by_main(save)
 
     def _resume(self, path: Path) -> None:
+        """Take the checkpoint for this run, and go on from it if it is there."""
+        state = self.processes.by_main(lambda: self._own(path))
+        if state is not None:
+            self._restore(state)
+            self.records = [EpochRecord.from_dict(record) for record in state["records"]]
+
+    def _own(self, path: Path) -> dict[str, Any] | None:
+        self._held.enter_context(atomic.owning(path, "checkpoint"))
+        if not path.exists():
+            return None
         state = checkpoints.load(path)
         checkpoints.require_same(path, self.identity, state["identity"])
-        self._restore(state)
-        self.records = [EpochRecord.from_dict(record) for record in state["records"]]
+        return state
 
 
 @torch.no_grad()
@@ -327,50 +354,6 @@ def _channels_last(model: nn.Module) -> None:
     for p in model.parameters():
         if p.ndim == 4:
             p.data = p.data.contiguous(memory_format=torch.channels_last)
-
-
-def _check_data(data: ImageData) -> None:
-    parts = [("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)]
-    for part, x, y in parts:
-        if x.dtype != torch.uint8 or x.ndim != 4:
-            raise TypeError(
-                f"x_{part} must be uint8 images (N, C, H, W), got {tuple(x.shape)} of {x.dtype}; "
-                "they are normalised in training"
-            )
-        _check_labels(f"y_{part}", y, len(x), data.num_classes)
-    if data.y_clean is not None:
-        _check_labels("y_clean", data.y_clean, len(data.x_train), data.num_classes)
-    if data.x_train.shape[1:] != data.x_test.shape[1:]:
-        shapes = (tuple(data.x_train.shape[1:]), tuple(data.x_test.shape[1:]))
-        raise ValueError(f"training images are {shapes[0]} and test images {shapes[1]}")
-    if len(data.y_train) == 0:
-        raise ValueError("the training set is empty")
-
-
-def _check_labels(name: str, y: Tensor, n: int, num_classes: int) -> None:
-    if y.dtype != torch.int64 or y.shape != (n,):
-        raise ValueError(f"{name} must be ({n},) int64, got {tuple(y.shape)} of {y.dtype}")
-    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < num_classes:
-        found = f"{int(y.min())}..{int(y.max())}"
-        raise ValueError(f"{name} must lie in 0..{num_classes - 1}; found {found}")
-
-
-def _may_draw(model: nn.Module) -> bool:
-    """Whether the model may ask the framework's generators for numbers, as dropout does."""
-    return any(
-        not type(m).__module__.startswith(("torch.nn.modules.", "anl_edu.models"))
-        or "drop" in type(m).__name__.lower()
-        or isinstance(m, nn.RReLU | nn.FractionalMaxPool2d | nn.FractionalMaxPool3d)
-        for m in model.modules()
-    )
-
-
-def mix(seed: int, epoch: int) -> int:
-    """One 63-bit seed of a run's seed and an epoch, so that neighbours share nothing."""
-    x = (seed * 0x9E3779B97F4A7C15 + epoch * 0xD1342543DE82EF95 + 1) & (2**64 - 1)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        x = ((x ^ (x >> shift)) * factor) & (2**64 - 1)
-    return (x ^ (x >> 31)) >> 1
 
 
 def _copy(value: Any) -> Any:

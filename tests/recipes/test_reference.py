@@ -148,23 +148,21 @@ def test_recipes_follow_the_protocol(dataset: str) -> None:
     model, epochs, batch_size, lr, weight_decay = TRAINED[dataset]
     for loss in losses.names():
         r = recipes.get(dataset, loss, "paper")
-        assert (r.model, r.epochs, r.batch_size, r.lr) == (model, epochs, batch_size, lr)
-        assert (r.momentum, r.clip_norm, r.schedule, r.nesterov) == (0.9, 5, "cosine", False)
         own = ALONE.get((dataset, loss), ({}, {}))[1]
+        batch = own.get("batch_size", batch_size)
+        assert (r.model, r.epochs, r.batch_size, r.lr) == (model, epochs, batch, lr)
+        web = dataset == "webvision"
+        schedule = ("exponential", 0.97) if web else ("cosine", 1)
+        assert (r.momentum, r.clip_norm, r.nesterov) == (0.9, 5, web)
+        assert (r.schedule, r.decay) == schedule
         assert r.l1 == own.get("l1", 0)
         assert r.weight_decay == own.get("weight_decay", weight_decay)
 
 
-def test_webvision_differs_where_its_configuration_does() -> None:
-    protocol = PROTOCOLS["webvision"]
-    assert (protocol["nesterov"], protocol["schedule"], protocol["decay"]) == (
-        True,
-        "exponential",
-        0.97,
-    )
-    # RandomResizedCrop, flip, ColorJitter: no recipe can be made that trains with another crop
-    with pytest.raises(ValueError, match="augment of a recipe must be made of"):
-        recipes.Recipe("webvision", "ce", **protocol)
+def test_webvision_is_cropped_flipped_and_coloured() -> None:
+    r = recipes.get("webvision", "anl-ce", "paper", noise="none")
+    assert r.augment == ("resized-crop", "flip", "colour-jitter")
+    assert r.lr_at(3) == pytest.approx(0.4 * 0.97**2)
 
 
 @pytest.mark.parametrize(("dataset", "loss"), ALONE)

@@ -109,7 +109,7 @@ def test_normalise_is_torchvision_s() -> None:
 
 def test_wrong_requests_name_the_value() -> None:
     with pytest.raises(
-        ValueError, match="unknown augmentation 'cutout'; known: crop, flip, rotate"
+        ValueError, match="augmentation 'cutout' is not for images in memory, which have crop"
     ):
         Augment(("cutout",))
     with pytest.raises(ValueError, match=r"std must be positive; got \(0.0,\)"):

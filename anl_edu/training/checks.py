@@ -1,0 +1,35 @@
+"""What training asks of data, and says where it is not so."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from anl_edu.data import ImageData
+
+
+def check_data(data: ImageData) -> None:
+    """Raise where images or labels are of another form than training takes."""
+    parts = [("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)]
+    for part, x, y in parts:
+        if x.dtype != torch.uint8 or x.ndim != 4:
+            raise TypeError(
+                f"x_{part} must be uint8 images (N, C, H, W), got {tuple(x.shape)} of {x.dtype}; "
+                "they are normalised in training"
+            )
+        _check_labels(f"y_{part}", y, len(x), data.num_classes)
+    if data.y_clean is not None:
+        _check_labels("y_clean", data.y_clean, len(data.x_train), data.num_classes)
+    if data.x_train.shape[1:] != data.x_test.shape[1:]:
+        shapes = (tuple(data.x_train.shape[1:]), tuple(data.x_test.shape[1:]))
+        raise ValueError(f"training images are {shapes[0]} and test images {shapes[1]}")
+    if len(data.y_train) == 0:
+        raise ValueError("the training set is empty")
+
+
+def _check_labels(name: str, y: Tensor, n: int, num_classes: int) -> None:
+    if y.dtype != torch.int64 or y.shape != (n,):
+        raise ValueError(f"{name} must be ({n},) int64, got {tuple(y.shape)} of {y.dtype}")
+    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < num_classes:
+        found = f"{int(y.min())}..{int(y.max())}"
+        raise ValueError(f"{name} must lie in 0..{num_classes - 1}; found {found}")

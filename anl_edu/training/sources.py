@@ -1,0 +1,192 @@
+"""Where batches come from: images in memory, on the device, or files that are read as they go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from anl_edu.data import ImageFiles
+from anl_edu.data.files import Images
+from anl_edu.training.augment import Augment
+from anl_edu.training.chance import mix
+
+EVALUATION_BATCH = 500  # images; larger ones leave the CPU's cache
+FILES_AT_A_TIME = 64  # so many are decoded for an evaluation: readers hold a few of these each
+_ON_DISK = ("flip", "resized-crop", "colour-jitter")
+
+
+class Source(Protocol):
+    """Images that batches are made of, uint8 and on the device; a slice of places says which."""
+
+    def __len__(self) -> int: ...
+
+    def augmented(self, shares: Sequence[Tensor], generator: torch.Generator) -> Iterator[Tensor]:
+        """Yield the images (B, C, H, W) at each share's places (B,), with an epoch's draws."""
+
+    def plain(self, rows: slice) -> Iterator[Tensor]:
+        """Yield images (B, C, H, W) as they are, in order, in one batch or more of any size."""
+
+
+def source(
+    images: Images, augment: Sequence[str], where: torch.device, workers: int | None
+) -> Source:
+    """Return the source of these images, on the device ``where``.
+
+    Parameters
+    ----------
+    images
+        uint8 (N, C, H, W), or files.
+    augment
+        Kinds of `recipes.AUGMENTATIONS`; with any, the source may be asked for ``augmented`` images
+        alone.
+    workers
+        Processes that read files; see `Files`.
+
+    Raises
+    ------
+    ValueError
+        A kind that these images do not have.
+    """
+    if isinstance(images, ImageFiles):
+        return Files(images, augment, where, workers)
+    return Memory(images, augment, where)
+
+
+class Memory:
+    """All images on the device, once, as uint8; see `anl_edu.training.augment`."""
+
+    def __init__(self, images: Tensor, augment: Sequence[str], where: torch.device) -> None:
+        self.augment = Augment(augment)
+        self.prepared = self.augment.prepare(images.to(where))  # (N, H + 2p, W + 2p, C)
+
+    def __len__(self) -> int:
+        return len(self.prepared)
+
+    def augmented(self, shares: Sequence[Tensor], generator: torch.Generator) -> Iterator[Tensor]:
+        draws = self.augment.draw(len(self), generator).to(self.prepared.device)
+        for share in shares:
+            yield self.augment(self.prepared, share, draws.select(share))
+
+    def plain(self, rows: slice) -> Iterator[Tensor]:
+        for part in self.prepared[rows].split(EVALUATION_BATCH):
+            yield part.permute(0, 3, 1, 2)
+
+
+class Files:
+    """Images read from disk by worker processes, a batch at a time, through torchvision's v2.
+
+    In training each image is cropped at random and resized (``"resized-crop"``: RandomResizedCrop),
+    flipped (``"flip"``) and changed in brightness, contrast, saturation and hue by up to .4, .4, .4
+    and .2 (``"colour-jitter"``); otherwise its shorter side becomes 256/224 of the size, and the
+    middle is cut out. What chance decides for an image comes from the run's seed, the epoch and the
+    image's place alone, so that any number of workers gives the same batches.
+
+    Parameters
+    ----------
+    workers
+        How many processes read; 0 reads in this one, None takes as many as there are cores to
+        spare, 8 at most.
+    """
+
+    def __init__(
+        self, files: ImageFiles, augment: Sequence[str], where: torch.device, workers: int | None
+    ) -> None:
+        for kind in augment:
+            if kind not in _ON_DISK:
+                raise ValueError(
+                    f"augmentation {kind!r} is for images in memory; files have "
+                    f"{', '.join(_ON_DISK)}"
+                )
+        self.files, self.where = files, where
+        self.workers = spare_cores() if workers is None else workers
+        self._train, self._test = _pipeline(files.size, augment), _pipeline(files.size, None)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def augmented(self, shares: Sequence[Tensor], generator: torch.Generator) -> Iterator[Tensor]:
+        seed = int(torch.randint(2**62, (), generator=generator))
+        return self._read([share.tolist() for share in shares], self._train, seed)
+
+    def plain(self, rows: slice) -> Iterator[Tensor]:
+        places = range(*rows.indices(len(self)))
+        starts = range(0, max(1, len(places)), FILES_AT_A_TIME)  # of none one batch, of none
+        batches = [places[start : start + FILES_AT_A_TIME] for start in starts]
+        return self._read(batches, self._test, None)
+
+    def _read(
+        self, batches: Sequence[Sequence[int]], pipeline: Any, seed: int | None
+    ) -> Iterator[Tensor]:
+        cuda = self.where.type == "cuda"
+        loader = DataLoader(
+            _Batches(self.files, batches, pipeline, seed),
+            batch_size=None,  # each item is a batch already
+            num_workers=min(self.workers, len(batches)) if len(batches) > 1 else 0,
+            pin_memory=cuda,
+            generator=torch.Generator(),  # it would draw a seed from the caller's
+        )
+        for images in loader:
+            if isinstance(images, str):
+                raise ValueError(images)
+            yield images.to(self.where, non_blocking=cuda).contiguous(
+                memory_format=torch.channels_last
+            )
+
+
+def spare_cores() -> int:
+    """Return how many processes may read beside each that trains on this machine: 0 to 8."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    trainers = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # torchrun's
+    return max(0, min(8, (cores or 1) // trainers - 1))
+
+
+class _Batches(Dataset[Tensor | str]):
+    """Batch by batch, the decoded images (B, 3, size, size), or what is wrong with one of them.
+
+    Words and no exception: on its way out of a worker one is buried under two tracebacks.
+    """
+
+    def __init__(
+        self,
+        files: ImageFiles,
+        batches: Sequence[Sequence[int]],
+        pipeline: Any,
+        seed: int | None,
+    ) -> None:
+        self.files, self.batches, self.pipeline, self.seed = files, batches, pipeline, seed
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> Tensor | str:
+        images = torch.empty((len(self.batches[number]), *self.files.shape[1:]), dtype=torch.uint8)
+        before = torch.get_rng_state()
+        try:
+            for row, place in zip(images, self.batches[number], strict=True):
+                if self.seed is not None:  # v2 draws from the framework's own generator
+                    torch.default_generator.manual_seed(mix(self.seed, place))
+                row.copy_(self.pipeline(self.files.read(place)))
+        except ValueError as error:
+            return str(error)
+        finally:
+            torch.set_rng_state(before)
+        return images
+
+
+def _pipeline(size: int, augment: Sequence[str] | None) -> Any:
+    """From a picture of any size to uint8 (3, size, size); None is how test images are read."""
+    from torchvision.transforms import v2
+
+    steps: list[Any] = [v2.Resize(round(size * 256 / 224)), v2.CenterCrop(size)]
+    if augment is not None and "resized-crop" in augment:
+        steps = [v2.RandomResizedCrop(size)]
+    if augment is not None and "flip" in augment:
+        steps.append(v2.RandomHorizontalFlip())
+    if augment is not None and "colour-jitter" in augment:
+        steps.append(v2.ColorJitter(0.4, 0.4, 0.4, 0.2))
+    return v2.Compose([*steps, v2.PILToTensor()])
