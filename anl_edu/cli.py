@@ -1,4 +1,4 @@
-"""The command line: anl-edu demo | train | record | data | names | doctor.
+"""The command line: anl-edu demo | train | record | report | data | names | doctor.
 
 Only click is imported at the top: help and wrong options are answered at once, and torch is
 waited for by those who use it.
@@ -18,6 +18,7 @@ import click
 from anl_edu import __version__
 from anl_edu.arguments import parse_changes, parse_noise
 from anl_edu.console import Commands, importing, keeps, require_file, require_folder, say
+from anl_edu.report_command import report
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -258,6 +259,9 @@ def record_command(
     )
     if outcome.unfinished:
         sys.exit(3)
+
+
+main.add_command(report)
 
 
 @main.group("data")

@@ -225,13 +225,13 @@ def protocol(table: Table) -> list[str]:
     data = dict.fromkeys(str(run.meta.get("data", "unknown")) for run in runs)
     epochs = {run.spec.recipe.epochs for (row, _), cell in table.cells.items() for run in cell
               if "epochs" not in row.changes}  # fmt: skip
+    other = " (where a row names no other)" * any("epochs" in row.changes for row in table.rows)
     commits = sorted({str(run.meta.get("commit", "unknown")) for run in runs})
     seeds = sorted({run.spec.seed for run in runs})
     said = [
         f"Data: {'; or '.join(data)} (fingerprint of the images {table.images}).",
         f"{len(runs)} runs at {table.scale} scale"
-        + (f", {_numbers(epochs)} epochs" if epochs else "")
-        + " (where a row names no other)" * any("epochs" in row.changes for row in table.rows)
+        + (f", {_numbers(epochs)} epochs{other}" if epochs else "")
         + f", computed in {table.precision}; seeds {_numbers(seeds)}; "
         f"commit{'s' * (len(commits) > 1)} {', '.join(commits)}.",
     ]

@@ -31,7 +31,15 @@ table { border-collapse: collapse; } th, td { padding: .3rem .9rem .3rem 0; text
 th:first-child, td:first-child, .words :is(th, td) { text-align: left; }
 .wide { overflow-x: auto; } .note { color: var(--faint); font-size: 15px; }
 .chart { min-height: 440px; } .panels { min-width: 640px; }
+.results { font-size: 15px; } .results :is(th, td) { white-space: nowrap; }
+.results tbody th { font-weight: 400; }
+.results :is(th, td):first-child { position: sticky; left: 0; background: var(--paper); }
+@media (max-width: 40rem) {
+  .results :is(th, td):first-child { white-space: normal; max-width: 8rem; }
+}
 details { margin: .5rem 0 1.5rem; } details table { font-size: 14px; }
+details.part { margin: .4rem 0; border-top: 1px solid var(--rule); }
+details.part > summary { font-weight: 600; padding: .4rem 0; cursor: pointer; }
 """
 
 _UNPACK = """
@@ -110,6 +118,8 @@ def section(name: str, heading: str, text: str, figure: go.Figure, level: int = 
         Of the chart, once on a page.
     heading, text
         Plain text.
+    figure
+        Where its ``meta`` has a ``width`` in pixels, it is scrolled and not made narrower.
     level
         Of the heading.
     """
@@ -117,7 +127,10 @@ def section(name: str, heading: str, text: str, figure: go.Figure, level: int = 
     role = "group" if figure.layout.sliders else "img"  # an image has no controls inside
     panels = " panels" if len(list(figure.select_xaxes())) > 1 else ""
     height = figure.layout.height  # of its own: the place is kept before it is drawn
-    place = f' style="min-height: {height}px"' if height and not figure.layout.sliders else ""
+    place = f"min-height: {height}px; " if height and not figure.layout.sliders else ""
+    width = figure.layout.meta.get("width") if isinstance(figure.layout.meta, dict) else None
+    place += f"min-width: {width}px; " if width else ""
+    place = f' style="{place.strip()}"' if place else ""
     return f"""<section>
 <h{level}>{html.escape(heading)}</h{level}>
 <p>{html.escape(text)}</p>
