@@ -1,4 +1,4 @@
-"""The command line: anl-edu demo | train | record | pack | data | names | doctor.
+"""The command line: anl-edu demo | train | record | pack | report | data | names | doctor.
 
 Only click is imported at the top: help and wrong options are answered at once, and torch is
 waited for by those who use it.
@@ -19,6 +19,7 @@ import click
 from anl_edu import __version__
 from anl_edu.arguments import parse_changes
 from anl_edu.console import Commands, importing, keeps, require_file, require_folder, say
+from anl_edu.report_command import report
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -344,6 +345,9 @@ def pack_command(folder: Path) -> None:
 
     for archive in runs.pack(folder):
         say(f"{archive}: {archive.stat().st_size:,} bytes")
+
+
+main.add_command(report)
 
 
 @main.group("data")

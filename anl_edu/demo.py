@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import html
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from anl_edu import atomic, losses, runs
 from anl_edu.data import ImageData
@@ -21,31 +17,15 @@ from anl_edu.runs import Live, Run, RunSpec, by_loss
 from anl_edu.runs import table as runs_table
 from anl_edu.runs.grid import grid
 from anl_edu.runs.table import READING
-from anl_edu.teach import alt_text, data_table, still
 from anl_edu.teach import curves as figures
+from anl_edu.teach import still
 from anl_edu.teach.follow import Follow, wall
-from anl_edu.teach.page import STYLE
+from anl_edu.teach.report_page import report_page, section
 
 LOSSES = ("ce", "mae", "nce+rce", "anl-ce")
 
 WALL = ("ce", "anl-ce")  # side by side over the same wrongly labelled digits
 _STOPS = (0, 1, 3, 6, 10, 15, 20, 30, 40, 60)  # epochs of their slider
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --faint: #444; --rule: #ccc; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e6e6; --paper: #16181b; --faint: #b5b5b5; --rule: #4a4a4a; }
-}
-body { font: 17px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-       max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; } a { color: inherit; }
-table { border-collapse: collapse; } th, td { padding: .3rem .9rem .3rem 0; text-align: right;
-       border-bottom: 1px solid var(--rule); vertical-align: top; }
-th:first-child, td:first-child, .words :is(th, td) { text-align: left; }
-.wide { overflow-x: auto; } .note { color: var(--faint); font-size: 15px; }
-.chart { min-height: 440px; } .panels { min-width: 640px; }
-details { margin: .5rem 0 1.5rem; } details table { font-size: 14px; }
-"""
 
 _LOSSES = {  # what each is, in a line, for one image whose label has the probability p_y
     "ce": ("−log p<sub>y</sub>",
@@ -59,34 +39,6 @@ _LOSSES = {  # what each is, in a line, for one image whose label has the probab
                "F<sub>k</sub> = 16.1 − L<sub>k</sub>, the second half looks at all classes that "
                "the label does <em>not</em> name."),
 }  # fmt: skip
-
-# plotly.js, 4.8 MB, travels compressed; what cannot unpack it still shows words and numbers.
-_UNPACK = """
-(async () => {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const theme = () => { document.body.dataset.jpThemeLight = String(!dark.matches); };
-  dark.addEventListener("change", theme); theme();
-  const digits = "ALPHABET", packed = document.getElementById("packed").textContent;
-  const value = new Uint8Array(128); [...digits].forEach((c, i) => { value[c.charCodeAt(0)] = i; });
-  const bytes = new Uint8Array(packed.length / 5 * 4), view = new DataView(bytes.buffer);
-  for (let i = 0, o = 0; i < packed.length; i += 5, o += 4) {
-    let word = 0;
-    for (let j = 0; j < 5; j++) word = word * 85 + value[packed.charCodeAt(i + j)];
-    view.setUint32(o, word);
-  }
-  const stream = new Blob([bytes.subarray(0, LENGTH)]).stream();
-  const text = await new Response(stream.pipeThrough(new DecompressionStream("gzip"))).text();
-  const cut = text.indexOf("\\0"), script = document.createElement("script");
-  script.textContent = text.slice(0, cut);
-  document.head.append(script);
-  for (const [id, figure] of Object.entries(JSON.parse(text.slice(cut + 1)))) {
-    await Plotly.newPlot(id, figure.data, figure.layout, {responsive: true, displaylogo: false});
-    if (figure.frames) await Plotly.addFrames(id, figure.frames);
-  }
-})();
-"""
-# base 85 as in RFC 1924, but for "<", which may not stand in a page as it likes
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~"
 
 
 def specs(rate: float, seeds: int, **changes: Any) -> list[RunSpec]:
@@ -141,21 +93,9 @@ def page(runs: Sequence[Run], follow: Follow | None = None) -> str:
     records = {loss: [run.records for run in group] for loss, group in by_loss(runs).items()}
     noise = fmean(run.meta["realised_rate"] for run in runs)
     charts = _charts(records, noise, follow)
-    sections = "\n".join(_section(f"chart-{i}", *chart) for i, chart in enumerate(charts))
-    packed, length = _packed({f"chart-{i}": figure for i, (_, _, figure) in enumerate(charts)})
-    script = _UNPACK.replace("ALPHABET", _ALPHABET).replace("LENGTH", str(length))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Four losses, {noise:.0%} wrong labels</title>
-<style>{_STYLE}</style>
-{STYLE}
-</head>
-<body>
-<main>
-<h1>Four losses, {noise:.0%} wrong labels</h1>
+    sections = "\n".join(section(f"chart-{i}", *chart) for i, chart in enumerate(charts))
+    title = f"Four losses, {noise:.0%} wrong labels"
+    body = f"""<h1>{title}</h1>
 <p>A network learns handwritten digits from labels of which {noise:.0%} are wrong, and is tested on
 labels that are right. It has enough weights to learn every wrong label by heart. Whether it does
 depends on the <em>loss</em>: what each image asks of the network, given its label y and the
@@ -175,13 +115,8 @@ alone: {html.escape(_losses(runs))}.</p>
 {html.escape(str(meta["processor"]))}. torch {html.escape(str(meta["torch"]))}. Desk-size runs:
 they show the effect and reproduce no published figure.</p>
 <p>Why it comes out so, and when it does not, is what the lessons are about: <code>make lab</code>
-opens the first.</p>
-</main>
-<script type="text/plain" id="packed">{packed}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
+opens the first.</p>"""
+    return report_page(title, body, {f"chart-{i}": chart[2] for i, chart in enumerate(charts)})
 
 
 def _explained(runs: Sequence[Run]) -> str:
@@ -248,37 +183,3 @@ def _charts(
             ),
         )
     return charts
-
-
-def _section(name: str, heading: str, text: str, figure: go.Figure) -> str:
-    words = alt_text(figure)
-    role = "group" if figure.layout.sliders else "img"  # an image has no controls inside
-    panels = " panels" if len(list(figure.select_xaxes())) > 1 else ""
-    return f"""<section>
-<h2>{html.escape(heading)}</h2>
-<p>{html.escape(text)}</p>
-<div class="wide"><div class="chart{panels}" id="{name}" role="{role}"
- aria-label="{html.escape(words, quote=True)}"></div></div>
-<details><summary>In words and numbers</summary><p>{html.escape(words)}</p>
-<div class="wide">{data_table(figure)}</div></details>
-</section>"""
-
-
-def _packed(charts: Mapping[str, go.Figure]) -> tuple[str, int]:
-    """Return plotly.js and the figures, compressed and as text, and how many bytes that were."""
-    drawn = ",".join(f"{json.dumps(name)}:{_bare(fig).to_json()}" for name, fig in charts.items())
-    packed = gzip.compress(f"{get_plotlyjs()}\0{{{drawn}}}".encode(), 9, mtime=0)
-    padded = packed + b"\0" * (-len(packed) % 4)
-    return base64.b85encode(padded).decode().replace("<", ","), len(packed)
-
-
-def _bare(figure: go.Figure) -> go.Figure:
-    """Return the figure without the title, which its section has, and its legend below it."""
-    bare = go.Figure(figure)
-    for layout in (bare.layout, *(frame.layout for frame in bare.frames)):
-        layout.title.text = ""
-    below = {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top"}
-    top = 25
-    if bare.layout.sliders:  # it has the place below
-        below, top = below | {"y": 1.12, "yanchor": "bottom"}, 70
-    return bare.update_layout(legend=below, margin={"t": top, "l": 55, "r": 15})

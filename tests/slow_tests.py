@@ -8,6 +8,8 @@ SLOW = {
     "test_processes.py",
     "test_recorded_runs.py",
     "test_recording.py",
+    "test_runs_report.py",
+    "test_a_recorded_table_is_what_numpy_makes_of_the_runs",
     "test_checking_imports_the_exercises_of_its_lesson_alone",
     "test_losses_import_torch_and_nothing_else",
     "test_memory_stays_flat_over_ten_thousand_images",

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean, stdev
 
 import click
 import pytest
 from click.testing import CliRunner
 from distributed import LocalCluster
 
-from anl_edu import cli, data, losses, models, noise, recipes, runs
+from anl_edu import cli, data, losses, models, noise, recipes, report_command, runs
 from anl_edu.cli import main
-from anl_edu.runs import cluster
+from anl_edu.runs import cluster, formats, summary
 
 QUICK = ["--set", "epochs=2", "--set", "train_images=200", "--set", "test_images=50"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -353,6 +356,86 @@ def test_a_damaged_checkpoint_is_named_and_left_alone(call, tmp_path):
     assert result.exit_code == 1
     assert "c.pt" in result.output
     assert (tmp_path / "c.pt").read_bytes() == b"half a file"
+
+
+# --- report ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A folder of four small runs."""
+    folder = tmp_path_factory.mktemp("runs")
+    changes = {"epochs": 2, "train_images": 200, "test_images": 50}
+    for loss in ("ce", "anl-ce"):
+        for seed in (0, 1):
+            spec = runs.RunSpec("digits", loss, "pair", 0.4, seed, changes=changes)
+            runs.write(runs.start(spec, device="cpu").finish(), folder)
+    return folder
+
+
+def test_the_names_in_the_help_of_report_are_real():
+    assert tuple(summary.MEASURES) == report_command.MEASURES
+    assert report_command.FORMATS == formats.FORMATS
+
+
+def test_report_prints_means_of_the_recorded_runs(call, recorded):
+    result = call("report", str(recorded), "--loss", "anl-ce", "--format", "markdown")
+    assert result.exit_code == 0, result.output
+    last = [100 * run.last.test_accuracy for run in runs.find(recorded, loss="anl-ce")]
+    assert f" {fmean(last):.1f} ± {stdev(last):.1f} |" in result.output
+    assert "| CE" not in result.output
+
+
+def test_report_writes_a_table_and_a_page(call, recorded, tmp_path):
+    result = call(
+        "report", str(recorded), "--format", "csv", "--out", "b/t.csv", "--page", "p.html"
+    )
+    assert result.exit_code == 0, result.output
+    rows = list(csv.DictReader((tmp_path / "b" / "t.csv").read_text().splitlines()))
+    assert {(r["loss"], r["seeds"]) for r in rows} == {("ce", "2"), ("anl-ce", "2")}
+    page = (tmp_path / "p.html").read_text()
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", page)
+    assert "4 runs in 1 table: b/t.csv\n" in result.output
+
+
+def test_a_page_does_not_end_up_in_the_table(call, recorded):
+    result = call("report", str(recorded), "--format", "csv", "--page", "p.html")
+    assert "Page: p.html" in result.stderr
+    assert "Page" not in result.stdout
+
+
+def test_report_tells_what_it_leaves_out(call, recorded, tmp_path):
+    shutil.copytree(recorded, tmp_path / "r")
+    path = sorted((tmp_path / "r").glob("*.json"))[0]
+    path.write_text(path.read_text()[:300])
+    result = call("report", "r")
+    assert result.exit_code == 0
+    assert re.search(rf"^Left out: .*{re.escape(path.name)}", result.stderr, re.M)
+    assert "3 runs" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["nowhere"], "there is no folder nowhere"),
+        (["."], "no recorded runs"),
+        (["RUNS", "--loss", "mae"], "'mae'; there is anl-ce, ce"),
+        (["RUNS", "--dataset", "cifar10"], "'cifar10'; there is digits"),
+        (["RUNS", "--scale", "paper"], "'paper'; there is desk"),
+        (["RUNS", "--noise", "pair:0.3"], "pair:0.3; there is pair:0.4"),
+        (["RUNS", "--noise", "symmetric"], "symmetric noise needs a rate"),
+        (["RUNS", "--measure", "first"], "'first'"),
+        (["RUNS", "--format", "csv", "--published"], "not into csv"),
+        (["RUNS", "--out", "."], "is a folder"),
+        (["RUNS", "--page", "/proc/p.html"], "/proc/p.html cannot be written"),
+    ],
+)
+def test_what_report_cannot_do_is_said(call, recorded, tmp_path, arguments, named):
+    result = call("report", *(str(recorded) if a == "RUNS" else a for a in arguments))
+    assert result.exit_code in (1, 2)
+    assert named in result.output
+    assert "Traceback" not in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- data and doctor ------------------------------------------------------------------

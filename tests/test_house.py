@@ -22,8 +22,9 @@ FLOORS = (
     ("runs",),
     ("teach",),
     ("lessons",),
-    ("demo", "doctor"),
+    ("demo", "report", "doctor"),
     ("arguments", "console"),
+    ("report_command",),
     ("cli",),
     ("__main__",),
 )

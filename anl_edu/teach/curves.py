@@ -2,7 +2,8 @@
 
 Every function takes `runs`: loss name to the runs of that loss, one a seed, each a sequence of
 epoch records (objects or dicts with the fields of `training.EpochRecord`). One run alone may stand
-for a list of one. Thin lines are seeds, the thick line their mean. Shares are drawn as percent.
+for a list of one. Thin lines are seeds, the thick line their mean; where there are many, a band
+from the lowest seed to the highest stands for the thin lines. Shares are drawn as percent.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from statistics import stdev
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -21,6 +22,7 @@ from anl_edu.teach.style import Style, label_of, style_of
 
 Run = Sequence[Any]
 Runs = Mapping[str, "Run | Sequence[Run]"]
+Seeds = Literal["lines", "band", "none"]
 
 
 def accuracy_curves(
@@ -29,6 +31,7 @@ def accuracy_curves(
     title: str = "Accuracy on clean test images",
     question: str = "Which loss keeps at the end what it had reached on the way?",
     style: Callable[[str], Style] = style_of,
+    seeds: Seeds = "lines",
 ) -> go.Figure:
     """Draw test accuracy by epoch, one thick line a loss; `style` gives the look of each name."""
     fig = new_figure(
@@ -38,7 +41,7 @@ def accuracy_curves(
         question=question,
         alt="Test accuracy by epoch for each loss",
     )
-    return _curves(fig, runs, "test_accuracy", style)
+    return _curves(fig, runs, "test_accuracy", style, seeds)
 
 
 def memorised_curves(
@@ -46,6 +49,8 @@ def memorised_curves(
     *,
     title: str = "Wrong labels memorised",
     question: str = "Of the wrong labels in the training set, how many does the model now repeat?",
+    style: Callable[[str], Style] = style_of,
+    seeds: Seeds = "lines",
 ) -> go.Figure:
     """Draw the share of wrongly labelled training images predicted as their wrong label."""
     fig = new_figure(
@@ -55,7 +60,7 @@ def memorised_curves(
         question=question,
         alt="Share of the wrong training labels that the model repeats, by epoch, for each loss",
     )
-    return _curves(fig, runs, "memorised")
+    return _curves(fig, runs, "memorised", style, seeds)
 
 
 def gradient_shares(
@@ -77,7 +82,7 @@ def gradient_shares(
         question="What part of all the pulling is done by wrongly labelled images?",
         alt="Share of gradient norm from wrongly labelled images, by epoch, for each loss",
     )
-    fig = _curves(fig, runs, "wrong_share", seeds=seeds)
+    fig = _curves(fig, runs, "wrong_share", seeds="lines" if seeds else "none")
     if noise is not None:
         epochs = [epoch for some in runs.values() for epoch in _matrix(some, "wrong_share")[0]]
         fig.add_scatter(
@@ -188,14 +193,14 @@ def _curves(
     runs: Runs,
     key: str,
     style: Callable[[str], Style] = style_of,
-    *,
-    seeds: bool = True,
+    seeds: Seeds = "lines",
 ) -> go.Figure:
+    draw = {"lines": _seeds, "band": _band}.get(seeds)
     for name, some in runs.items():
         look = style(name)
         x, y = _matrix(some, key)
-        if seeds:
-            _seeds(fig, x, y, look.color)
+        if draw is not None:
+            draw(fig, x, y, look.color)
         add_line(fig, x, _mean(y), label_of(name), look, markers=8)
     return fig.update_yaxes(range=[-2, 102])
 
@@ -211,6 +216,22 @@ def _seeds(fig: go.Figure, x: np.ndarray, y: np.ndarray, color: str, **place: in
             showlegend=False,
             hoverinfo="skip",
             **place,
+        )
+
+
+def _band(fig: go.Figure, x: np.ndarray, y: np.ndarray, color: str) -> None:
+    """Fill what lies between the lowest and the highest seed of each epoch."""
+    if len(y) > 1:
+        fig.add_scatter(
+            x=np.concatenate([x, x[::-1]]),
+            y=np.concatenate([y.max(axis=0), y.min(axis=0)[::-1]]),
+            mode="lines",
+            line={"width": 0},
+            fill="toself",
+            fillcolor=color,
+            opacity=0.16,
+            showlegend=False,
+            hoverinfo="skip",
         )
 
 
@@ -268,6 +289,7 @@ def example_runs(epochs: int = 10) -> dict[str, list[list[SimpleNamespace]]]:
 FIGURES = {
     "accuracy_curves": lambda: accuracy_curves(example_runs()),
     "memorised_curves": lambda: memorised_curves(example_runs()),
+    "memorised_bands": lambda: memorised_curves(example_runs(), seeds="band"),
     "gradient_shares": lambda: gradient_shares(example_runs(), noise=0.6),
     "fit_curves": lambda: fit_curves(example_runs()),
     "accuracy_by_rate": lambda: accuracy_by_rate(
