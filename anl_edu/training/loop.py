@@ -27,7 +27,7 @@ from anl_edu.training.identity import digest, identify
 from anl_edu.training.processes import Processes
 from anl_edu.training.record import EpochRecord
 from anl_edu.training.sources import Source, source
-from anl_edu.training.spread import spread
+from anl_edu.training.spread import over_processes
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 
@@ -62,7 +62,7 @@ class Trainer:
         _channels_last(self.model)
         self.processes = Processes.here()
         # what is trained: the model, or a twin of it that is fed this process's part of each batch
-        self.learner = model if self.processes.size == 1 else spread(model, self.where)
+        self.learner = model if self.processes.size == 1 else over_processes(model, self.where)
         compiled: nn.Module = (
             torch.compile(self.learner) if compile else self.learner  # type: ignore[assignment]
         )

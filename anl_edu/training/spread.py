@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 
-def spread(model: nn.Module, where: torch.device) -> nn.Module:
+def over_processes(model: nn.Module, where: torch.device) -> nn.Module:
     """Return a twin of ``model`` for this process's part of each batch.
 
     The twin's parameters and buffers are the model's own tensors, so that what one learns the other
