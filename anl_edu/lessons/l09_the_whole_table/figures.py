@@ -154,12 +154,9 @@ def beside(
             y=[theirs[name][0]],
             error_x={"type": "data", "array": [ours[name].std(ddof=1)], "color": "#999999"},
             error_y={"type": "data", "array": [deviation or 0], "color": "#999999"},
-            mode="markers+text",
-            text=[label_of(name)],
-            textposition="top center",
+            mode="markers",
             name=label_of(name),
-            marker=look.marker | {"size": 11},
-            showlegend=False,
+            marker=look.marker | {"size": 12},
         )
     points = [v for n in both for v in (ours[n].mean(), theirs[n][0])] or [0, 100]
     ends = [min(points) - 6, max(points) + 6]
@@ -172,30 +169,37 @@ def beside(
 def printed_twice(
     found: Sequence[tuple[str, Sequence[tuple[str, float, float | None]]]],
 ) -> go.Figure:
-    """Draw cells that several papers print: one row a cell, one mark a paper, its deviation."""
+    """Draw cells that several papers print, each against the mean of what is printed.
+
+    One row a cell, one mark a paper, with the deviation that it prints.
+    """
     gaps = {name: max(v for _, v, _ in some) - min(v for _, v, _ in some) for name, some in found}
     widest = max(gaps, key=lambda name: gaps[name])
     fig = new_figure(
-        "The same cell in two papers, CIFAR-10",
-        "test accuracy at the last epoch (%)",
-        question="Same method, same noise, same rate, same epoch: by how much do papers differ?",
+        "The same cell in two papers",
+        "points above the mean of both papers",
+        question="Are the printed deviations as wide as the gaps?",
         alt=f"They differ by {fmean(gaps.values()):.1f} points on average, by up to "
         f"{gaps[widest]:.1f} ({widest})",
     )
+    centre = {name: fmean(v for _, v, _ in some) for name, some in found}
     papers = list(dict.fromkeys(paper for _, some in found for paper, _, _ in some))
     for place, paper in enumerate(papers):
-        look = nth_style(place)
         rows = [(n, v, d) for n, some in found for p, v, d in some if p == paper]
         fig.add_scatter(
-            x=[v for _, v, _ in rows],
+            x=[v - centre[n] for n, v, _ in rows],
             y=[n for n, _, _ in rows],
+            customdata=[v for _, v, _ in rows],
+            hovertemplate="%{y}: %{customdata:.2f} %",
             error_x={"type": "data", "array": [d or 0 for _, _, d in rows]},
             mode="markers",
             name=paper,
-            marker=look.marker | {"size": 11},
+            marker=nth_style(place).marker | {"size": 11},
         )
-    fig.update_yaxes(type="category", autorange="reversed")
-    return fig.update_layout(height=160 + 32 * len(found), margin={"l": 180})
+    fig.add_vline(x=0, line={"color": BLACK, "width": 1})
+    fig.update_yaxes(type="category", autorange="reversed", automargin=True)
+    below = {"orientation": "h", "y": -0.2, "x": 0}
+    return fig.update_layout(height=190 + 32 * len(found), legend=below, margin={"r": 20})
 
 
 def experiment_hist(found: np.ndarray, true: float, *, title: str, said: str) -> go.Figure:
