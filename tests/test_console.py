@@ -71,6 +71,7 @@ def test_an_interrupt_says_what_is_kept(call, monkeypatch, command, words):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runs, "start", interrupted)
+    monkeypatch.setattr("anl_edu.runs.recording.connected", interrupted)
     if command[0] == "data":
         monkeypatch.setattr(data, "load", interrupted)
     result = call(*command)

@@ -22,7 +22,10 @@ def tracked() -> list[Path]:
 
 
 def test_no_tracked_file_is_large() -> None:
-    assert [p for p in tracked() if p.stat().st_size > 2_000_000] == []
+    """An archive of recorded runs is many files in one, and may have twice the size."""
+    limit = {".zip": 4_000_000}
+    large = [p for p in tracked() if p.stat().st_size > limit.get(p.suffix, 2_000_000)]
+    assert large == []
 
 
 def test_no_tracked_file_names_a_machine_or_a_registry() -> None:
