@@ -339,7 +339,7 @@ def _require_left_out(context: click.Context, names: Sequence[str]) -> None:
 @main.command("pack")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def pack_command(folder: Path) -> None:
-    """Gather a folder's run files into one archive a data set and scale."""
+    """Gather a folder's run files into one archive a data set, scale and noise."""
     with importing():
         from anl_edu import runs
 

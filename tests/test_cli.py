@@ -344,8 +344,8 @@ def test_a_grid_file_says_what_options_say_otherwise(record, tmp_path):
 def test_pack_gathers_run_files(record, call, tmp_path):
     record("--dataset", "digits", "--loss", "ce", "--seeds", "2", *QUICK, "--out", "o")
     before = runs.find("o")
-    assert "digits-desk.zip" in call("pack", "o").output
-    assert [path.name for path in (tmp_path / "o").glob("[!.]*")] == ["digits-desk.zip"]
+    assert "digits-desk-symmetric.zip" in call("pack", "o").output
+    assert [path.name for path in (tmp_path / "o").glob("[!.]*")] == ["digits-desk-symmetric.zip"]
     assert runs.find("o") == before
     assert call("pack", "elsewhere").exit_code == 2
 

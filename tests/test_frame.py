@@ -22,10 +22,7 @@ def tracked() -> list[Path]:
 
 
 def test_no_tracked_file_is_large() -> None:
-    """An archive of recorded runs is many files in one, and may have twice the size."""
-    limit = {".zip": 4_000_000}
-    large = [p for p in tracked() if p.stat().st_size > limit.get(p.suffix, 2_000_000)]
-    assert large == []
+    assert [p for p in tracked() if p.stat().st_size > 2_000_000] == []
 
 
 def test_no_tracked_file_names_a_machine_or_a_registry() -> None:

@@ -6,7 +6,7 @@ rows of T sum to 1. A drawn set never has exactly the nominal rate: always show 
 
 from anl_edu.noise.draw import Realised, corrupt, exact_counts, realised
 from anl_edu.noise.instance import instance_dependent, wrong_class_shares
-from anl_edu.noise.kinds import KINDS, Kind, check, kind, noisy_labels, parse, transition
+from anl_edu.noise.kinds import KINDS, Kind, check, kind, label, noisy_labels, parse, transition
 from anl_edu.noise.matrices import (
     CIFAR10_FLIPS,
     CIFAR100_SUPERCLASS,
@@ -35,6 +35,7 @@ __all__ = [
     "flips",
     "instance_dependent",
     "kind",
+    "label",
     "noisy_labels",
     "pair_flip",
     "parse",

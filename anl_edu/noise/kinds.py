@@ -135,6 +135,14 @@ def parse(text: str) -> tuple[str, float]:
         raise ValueError(f"noise {text!r} is not KIND:RATE, for instance symmetric:0.6") from None
 
 
+def label(name: str, rate: float) -> str:
+    """Return a noise as a table's head has it: ``"symmetric 0.4"``, and its name if it has no rate.
+
+    With a colon in place of the blank, `parse` reads it.
+    """
+    return f"{name} {rate:g}" if kind(name).rated else name
+
+
 def check(name: str, rate: float, dataset: str) -> None:
     """Raise what drawing this noise would raise: an unknown name, a rate out of 0..1, other data.
 

@@ -155,7 +155,7 @@ def names(folder: str | Path) -> list[str]:
 
 
 def pack(folder: str | Path) -> list[Path]:
-    """Move a folder's run files into its archives, one a data set and scale.
+    """Move a folder's run files into its archives, one a data set, scale and kind of noise.
 
     A run that is in the archive already is replaced by its file. What is no whole recorded run
     stays where it is, with a warning. Whoever records into the folder meanwhile may go on.
@@ -191,8 +191,8 @@ def pack(folder: str | Path) -> list[Path]:
 
 
 def archive_name(spec: RunSpec) -> str:
-    """Return the name of the archive that a packed run lies in: ``digits-desk.zip``."""
-    return f"{spec.dataset}-{spec.scale}.zip"
+    """Return the name of the archive that a packed run lies in: ``digits-desk-symmetric.zip``."""
+    return f"{spec.dataset}-{spec.scale}-{spec.noise}.zip"
 
 
 def require_alike(folder: str | Path, spec: RunSpec, meta: Mapping[str, Any]) -> None:
@@ -203,7 +203,7 @@ def require_alike(folder: str | Path, spec: RunSpec, meta: Mapping[str, Any]) ->
     """
     group = f"{spec.dataset}-{spec.scale}"
     files = _loose(sorted(Path(folder).glob(f"{group}-*.json")))
-    archive = _packed([Path(folder) / archive_name(spec)], lambda _: True)
+    archive = _packed(sorted(Path(folder).glob(f"{group}-*.zip")), lambda _: True)
     for name, text in itertools.chain(files, archive):
         if Path(name).name == spec.file_name:
             continue

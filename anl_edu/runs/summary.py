@@ -70,7 +70,7 @@ class Column:
 
     @property
     def label(self) -> str:
-        return f"{self.noise} {self.rate:g}" if noise.kind(self.noise).rated else self.noise
+        return noise.label(self.noise, self.rate)
 
     @property
     def typed(self) -> str:

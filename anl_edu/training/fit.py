@@ -27,7 +27,7 @@ from anl_edu.training import devices
 from anl_edu.training.augment import Normalise
 from anl_edu.training.loop import Objective, Trainer, forward_in
 from anl_edu.training.record import EpochRecord
-from anl_edu.training.sources import EVALUATION_BATCH, source
+from anl_edu.training.sources import EVALUATION_BATCH, rows_of, source
 
 
 def fit(
@@ -140,10 +140,10 @@ def predict(
     forward = forward_in(model, devices.precision(precision, where), where)
     normalise = Normalise(mean, std, where)
     try:
-        parts = [forward(normalise(part)).cpu() for part in _streamed(x, where, workers)]
+        parts = (forward(normalise(part)).cpu() for part in _streamed(x, where, workers))
+        return rows_of(parts, len(x))
     finally:
         model.train(was_training)
-    return torch.cat(parts)
 
 
 def _streamed(x: Images, where: torch.device, workers: int | None) -> Iterator[Tensor]:

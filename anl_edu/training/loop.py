@@ -26,7 +26,7 @@ from anl_edu.training.checks import check_data
 from anl_edu.training.identity import digest, identify
 from anl_edu.training.processes import Processes
 from anl_edu.training.record import EpochRecord
-from anl_edu.training.sources import Source, source
+from anl_edu.training.sources import Source, rows_of, source
 from anl_edu.training.spread import over_processes
 
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -238,9 +238,10 @@ class Trainer:
         return self._logits(images).argmax(1) == y if images and len(y) else y.bool()  # (N,)
 
     def _logits(self, images: Source) -> Tensor:
-        mine = images.plain(self.processes.rows(len(images)))
-        logits = torch.cat([self.evaluate(self.normalise(x)) for x in mine])
-        return self.processes.gather(logits, len(images))
+        mine = self.processes.rows(len(images))
+        logits = (self.evaluate(self.normalise(x)) for x in images.plain(mine))
+        total = len(range(*mine.indices(len(images))))
+        return self.processes.gather(rows_of(logits, total), len(images))
 
     # --- checks, checkpoints -----------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -136,6 +136,22 @@ class Files:
             yield images.to(self.where, non_blocking=cuda).contiguous(
                 memory_format=torch.channels_last
             )
+
+
+def rows_of(batches: Iterable[Tensor], total: int) -> Tensor:
+    """Return the rows of batches (B, ...) in one tensor (total, ...); each batch is let go at once.
+
+    A list of them would leave small blocks between the large ones that a batch frees, which
+    glibc then does not use again: memory would grow by every batch's images.
+    """
+    rows, at = None, 0
+    for batch in batches:
+        if rows is None:
+            rows = batch.new_empty((total, *batch.shape[1:]))
+        rows[at : at + len(batch)] = batch
+        at += len(batch)
+    assert rows is not None, "a source gives at least one batch"
+    return rows
 
 
 def spare_cores() -> int:

@@ -13,8 +13,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Locator, Page, Route
+from playwright.sync_api import Browser, Locator, Page, Route
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 FIGURE = "application/vnd.plotly.v1+json"
@@ -135,6 +136,27 @@ def keep_at_home(page: Page, address: str) -> list[str]:
 
     page.route("**/*", judge)
     return strays
+
+
+def open_file(
+    chromium: Browser, file: Path, width: int, scheme: Literal["light", "dark"]
+) -> tuple[Page, list[str]]:
+    """Open an HTML file in a window of that width; give the page and the list of its faults.
+
+    Faults are what the console is told, and requests for anything that is not in the file.
+    """
+    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    faults: list[str] = []
+
+    def asked(url: str) -> None:
+        if not url.startswith(("file:", "blob:", "data:")):
+            faults.append(url)
+
+    page.on("console", lambda message: faults.append(message.text))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: asked(request.url))
+    page.goto(file.as_uri())
+    return page, faults
 
 
 def open_notebook(page: Page, address: str, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import lab
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -31,17 +32,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_report_draws_itself(
     chromium: Browser, report: Path, screenshots: Path, width: int, scheme: str
 ) -> None:
-    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    told, asked = [], []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(report.as_uri())
+    page, faults = lab.open_file(chromium, report, width, scheme)
     page.wait_for_function("document.querySelectorAll('.chart .slider-rail-touch-rect').length")
     page.wait_for_function("[...document.querySelectorAll('.chart')].every(c => c.firstChild)")
     page.screenshot(path=screenshots / f"report-{width}.png", full_page=True)
-    assert told == []
-    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
+    assert faults == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     ink = page.evaluate("getComputedStyle(document.querySelector('.xtick text')).fill")
     assert ink == ("rgb(230, 230, 230)" if scheme == "dark" else ink)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import lab
 import pytest
 from playwright.sync_api import Browser
 
@@ -27,12 +28,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_draws_itself(
     chromium: Browser, written: Path, screenshots: Path, width: int, scheme: str
 ) -> None:
-    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    told, asked = [], []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(written.as_uri())
+    page, faults = lab.open_file(chromium, written, width, scheme)
     charts = "[...document.querySelectorAll('.chart')]"
     page.wait_for_function(f"{charts}.filter({IN_VIEW}).every(c => c.querySelector('.main-svg'))")
     page.screenshot(path=screenshots / f"runs-{width}.png")
@@ -52,6 +48,5 @@ def test_the_page_draws_itself(
     assert box["height"] > 100
     ink = page.evaluate("getComputedStyle(document.querySelector('.ytick text')).fill")
     assert (ink == "rgb(230, 230, 230)") == (scheme == "dark")
-    assert told == []
-    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
+    assert faults == []
     page.close()

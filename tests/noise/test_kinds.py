@@ -176,3 +176,9 @@ def test_real_human_labels_are_drawn(name, dataset):
 )
 def test_noise_is_read_from_text(text, parsed):
     assert noise.parse(text) == parsed
+
+
+@pytest.mark.parametrize("name", noise.KINDS)
+def test_a_label_with_a_colon_is_read_back(name):
+    rate = RATE if noise.KINDS[name].rated else 0.0
+    assert noise.parse(noise.label(name, RATE).replace(" ", ":")) == (name, rate)

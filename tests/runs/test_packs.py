@@ -41,7 +41,11 @@ def files(folder: Path) -> list[str]:
 def test_packed_runs_read_back_as_their_files_did(folder: Path, made: list[Run]) -> None:
     before = runs.find(folder)
     written = runs.pack(folder)
-    assert files(folder) == ["digit-pairs-desk.zip", "digits-desk.zip"]
+    assert files(folder) == [
+        "digit-pairs-desk-pair.zip",
+        "digits-desk-none.zip",
+        "digits-desk-pair.zip",
+    ]
     assert sorted(path.name for path in written) == files(folder)
     assert runs.find(folder) == before
     for run in made:
@@ -87,7 +91,7 @@ def test_a_run_made_again_takes_the_place_of_the_packed_one(folder: Path, made: 
         return [run.meta["seconds_per_epoch"] for run in (looked, *found)]
 
     assert told() == [9.0, 9.0]
-    assert [path.name for path in runs.pack(folder)] == ["digits-desk.zip"]
+    assert [path.name for path in runs.pack(folder)] == ["digits-desk-pair.zip"]
     assert told() == [9.0, 9.0]
     assert len(runs.find(folder)) == len(made)
 
@@ -114,9 +118,9 @@ def test_an_archive_cut_short_is_named_and_nothing_is_moved_into_it(
     folder: Path, made: list[Run], keep: float
 ) -> None:
     runs.pack(folder)
-    archive = folder / "digits-desk.zip"
+    archive = folder / "digits-desk-pair.zip"
     archive.write_bytes(archive.read_bytes()[: int(keep * archive.stat().st_size)])
-    with pytest.warns(UserWarning, match=r"digits-desk\.zip is not a whole archive"):
+    with pytest.warns(UserWarning, match=r"digits-desk-pair\.zip is not a whole archive"):
         assert len(runs.find(folder)) == 1
     with pytest.warns(UserWarning, match="not a whole archive"):
         assert runs.lookup(made[0].spec, folder) is None
@@ -131,13 +135,13 @@ def test_an_archive_cut_short_is_named_and_nothing_is_moved_into_it(
 
 def test_a_damaged_entry_is_told_and_the_others_are_read(folder: Path) -> None:
     runs.pack(folder)
-    archive = folder / "digits-desk.zip"
+    archive = folder / "digits-desk-pair.zip"
     with zipfile.ZipFile(archive) as opened:
         last = opened.infolist()[-1]
     content = bytearray(archive.read_bytes())
     content[last.header_offset + 200] ^= 0xFF
     archive.write_bytes(content)
-    with pytest.warns(UserWarning, match=r"digits-desk\.zip"):
+    with pytest.warns(UserWarning, match=r"digits-desk-pair\.zip"):
         assert len(runs.find(folder)) == 4
 
 

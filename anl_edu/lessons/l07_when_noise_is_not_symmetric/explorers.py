@@ -91,7 +91,7 @@ def _say_push(sure: float, second: float, crowded: float) -> str:
 def lambdas() -> Explorer:
     """Choose among recorded sweeps over lambda; see held-out accuracy, then the true one."""
     kinds = {
-        f"{dataset}, {recorded.called(kind, rate)}": (dataset, kind, rate)
+        f"{dataset}, {noise.label(kind, rate)}": (dataset, kind, rate)
         for dataset, noises in recorded.NOISES.items()
         for kind, rate in noises
     }
@@ -128,7 +128,7 @@ def _draw_lambdas(which: tuple[str, str, float], clean: tuple[str, ...]) -> go.F
     return figures.by_lambda(
         list(found),
         shown,
-        title=f"ANL-CE + ER, recorded, {which[0]}, {recorded.called(*which[1:])}, seed 3",
+        title=f"ANL-CE + ER, recorded, {which[0]}, {noise.label(*which[1:])}, seed 3",
         chosen=runs.choose({weight: [run] for weight, run in found.items()}),
     )
 

@@ -88,14 +88,9 @@ def table(dataset: str, kind: str, rate: float) -> str:
 def tables(dataset: str, *noises: tuple[str, float]) -> str:
     """Return the tables of several kinds of noise, all of `NOISES` by default, with headings."""
     return "\n\n".join(
-        f"**{dataset}, {called(kind, rate)}**\n\n{table(dataset, kind, rate)}"
+        f"**{dataset}, {noise.label(kind, rate)}**\n\n{table(dataset, kind, rate)}"
         for kind, rate in noises or NOISES[dataset]
     )
-
-
-def called(kind: str, rate: float) -> str:
-    """Name a noise: its kind, and its rate if it takes one."""
-    return f"{kind} {rate:g}" if noise.kind(kind).rated else kind
 
 
 def in_use(some: Sequence[Run]) -> list[float]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from anl_edu import noise
 from anl_edu.lessons.l09_the_whole_table import chance, figures, recorded
 from anl_edu.teach.explorer import Explorer, choice, slider
 from anl_edu.teach.style import label_of
 
 _DATASETS = {"digits, five seeds": "digits", "CIFAR-10 at desk size, three seeds": "cifar10"}
-PUBLISHED = {recorded.called(kind, rate): (kind, rate) for kind, rate in recorded.NOISES[:5]} | {
-    recorded.called(kind, rate): (kind, rate) for kind, rate in recorded.NOISES[6:8]
+PUBLISHED = {noise.label(kind, rate): (kind, rate) for kind, rate in recorded.NOISES[:5]} | {
+    noise.label(kind, rate): (kind, rate) for kind, rate in recorded.NOISES[6:8]
 }
 
 

@@ -47,7 +47,7 @@ PAPERS = {  # short name: how its source begins
 def cells(dataset: str) -> dict[tuple[str, str], tuple[Run, ...]]:
     """Return the runs of every loss under every noise, in the order of the grid, one a seed.
 
-    Keys are the loss's name and the noise as `called`.
+    Keys are the loss's name and the noise as `noise.label` has it.
     """
     names, noises, seeds = GRIDS[dataset]
     found = runs.find(
@@ -55,23 +55,18 @@ def cells(dataset: str) -> dict[tuple[str, str], tuple[Run, ...]]:
         seed=tuple(seeds), changes=({},),
     )  # fmt: skip
     by_cell: dict[tuple[str, str], list[Run]] = {
-        (name, called(*kind)): [] for kind in noises for name in names
+        (name, noise.label(*kind)): [] for kind in noises for name in names
     }
     for run in found:
-        some = by_cell.get((run.spec.loss, called(run.spec.noise, run.spec.rate)))
+        some = by_cell.get((run.spec.loss, noise.label(run.spec.noise, run.spec.rate)))
         if some is not None:
             some.append(run)
     return {key: tuple(sorted(some, key=lambda r: r.spec.seed)) for key, some in by_cell.items()}
 
 
-def called(kind: str, rate: float) -> str:
-    """Name a noise: its kind, and its rate if it takes one."""
-    return f"{kind} {rate:g}" if noise.kind(kind).rated else kind
-
-
 def noises_of(dataset: str) -> list[str]:
     """Return the names of a grid's noises, in order."""
-    return [called(*kind) for kind in GRIDS[dataset][1]]
+    return [noise.label(*kind) for kind in GRIDS[dataset][1]]
 
 
 def seeds_of(dataset: str, kind: str, measure: str = "last epoch") -> dict[str, np.ndarray]:
@@ -119,7 +114,7 @@ def twice_printed() -> list[tuple[str, list[tuple[str, float, float | None]]]]:
     for kind, rate in NOISES:
         for paper in PAPERS:
             for loss, (accuracy, deviation) in published(kind, rate, paper).items():
-                name = f"{losses.label(loss)}, {called(kind, rate)}"
+                name = f"{losses.label(loss)}, {noise.label(kind, rate)}"
                 found.setdefault(name, []).append((paper, accuracy, deviation))
     return [(name, some) for name, some in found.items() if len(some) > 1]
 
@@ -127,7 +122,7 @@ def twice_printed() -> list[tuple[str, list[tuple[str, float, float | None]]]]:
 def agreement(dataset: str, kind: str, rate: float, paper: str) -> tuple[float, int]:
     """Return Spearman's rank correlation of our order with a paper's, and over how many losses."""
     theirs = published(kind, rate, paper)
-    ours = seeds_of(dataset, called(kind, rate))
+    ours = seeds_of(dataset, noise.label(kind, rate))
     both = [loss for loss in ours if loss in theirs]
     return _ranks([ours[n].mean() for n in both], [theirs[n][0] for n in both]), len(both)
 
