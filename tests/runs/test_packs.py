@@ -121,7 +121,7 @@ def test_an_archive_cut_short_is_named_and_nothing_is_moved_into_it(
     archive = folder / "digits-desk-pair.zip"
     archive.write_bytes(archive.read_bytes()[: int(keep * archive.stat().st_size)])
     with pytest.warns(UserWarning, match=r"digits-desk-pair\.zip is not a whole archive"):
-        assert len(runs.find(folder)) == 1
+        assert len(runs.find(folder)) == 2  # those of the other archives
     with pytest.warns(UserWarning, match="not a whole archive"):
         assert runs.lookup(made[0].spec, folder) is None
     with pytest.raises(ValueError, match="not a whole archive"):

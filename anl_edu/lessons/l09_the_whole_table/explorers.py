@@ -71,11 +71,11 @@ def beside(noise: str = "symmetric 0.6") -> Explorer:
 def _draw_beside(dataset: str, noise: str, paper: str) -> go.Figure:
     kind, rate = PUBLISHED[noise]
     ours = recorded.seeds_of(dataset, noise)
-    name = "digits" if dataset == "digits" else "CIFAR-10, 5,000 images"
+    name = "digits" if dataset == "digits" else "CIFAR-10"
     return figures.beside(
         ours,
         recorded.published(kind, rate, paper),
-        title=f"{noise}: ours on {name}, theirs on CIFAR-10",
+        title=f"{noise}: {name} here, CIFAR-10 there",
         x="ours, mean ± deviation (%)",
         y=f"{paper} (%)",
     )
