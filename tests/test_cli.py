@@ -398,20 +398,24 @@ def test_report_writes_a_table_and_a_page(call, recorded, tmp_path):
     assert "4 runs in 1 table: b/t.csv\n" in result.output
 
 
-def test_a_page_does_not_end_up_in_the_table(call, recorded):
-    result = call("report", str(recorded), "--format", "csv", "--page", "p.html")
-    assert "Page: p.html" in result.stderr
-    assert "Page" not in result.stdout
+def test_a_page_does_not_end_up_in_the_table(recorded, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(["report", str(recorded), "--format", "csv", "--page", "p.html"], standalone_mode=False)
+    printed = capsys.readouterr()
+    assert "Page: p.html" in printed.err
+    assert printed.out.startswith("dataset,")
+    assert "Page" not in printed.out
 
 
-def test_report_tells_what_it_leaves_out(call, recorded, tmp_path):
+def test_report_tells_what_it_leaves_out(recorded, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     shutil.copytree(recorded, tmp_path / "r")
     path = sorted((tmp_path / "r").glob("*.json"))[0]
     path.write_text(path.read_text()[:300])
-    result = call("report", "r")
-    assert result.exit_code == 0
-    assert re.search(rf"^Left out: .*{re.escape(path.name)}", result.stderr, re.M)
-    assert "3 runs" in " ".join(result.stdout.split())
+    main(["report", "r"], standalone_mode=False)
+    printed = capsys.readouterr()
+    assert re.search(rf"^Left out: .*{re.escape(path.name)}", printed.err, re.M)
+    assert "3 runs" in " ".join(printed.out.split())
 
 
 @pytest.mark.parametrize(
