@@ -126,6 +126,11 @@ def _recipe_options(command: Any) -> Any:
                 default=False,
                 help="torch.compile the model.",
             ),
+            click.option(
+                "--workers",
+                type=click.IntRange(0),
+                help="Processes a run that read image files; else by cores.",
+            ),
         ]
     ):
         command = option(command)
@@ -140,9 +145,6 @@ def _recipe_options(command: Any) -> Any:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
 @_recipe_options
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Resume from, and save to.")
-@click.option(
-    "--workers", type=click.IntRange(0), help="Processes that read image files; else by cores."
-)
 @click.option("--out", default="build/runs", show_default=True, type=click.Path(path_type=Path))
 def train(
     dataset: str,
@@ -155,8 +157,8 @@ def train(
     device: str | None,
     precision: str | None,
     compiled: bool,
-    checkpoint: Path | None,
     workers: int | None,
+    checkpoint: Path | None,
     out: Path,
 ) -> None:
     """Train one loss under one noise and write the run's record file.
@@ -204,7 +206,9 @@ def _train(live: Live, out: Path) -> None:
 
     recipe, done = live.spec.recipe, len(live.records)
     say(f"data   {live.data.source}")
-    say(f"noise  {live.spec.noise}, realised rate {live.data.wrong.double().mean().item():.4f}")
+    wrong = live.data.wrong.double().mean().item()
+    realised = "" if live.data.y_clean is None else f", realised rate {wrong:.4f}"
+    say(f"noise  {live.spec.noise}{realised}")
     say(
         f"recipe {recipe.model}, {recipe.epochs} epochs, lr {recipe.lr:g}, loss {recipe.loss}, "
         f"{str(live.dtype).removeprefix('torch.')} on {live.device}"
@@ -278,6 +282,7 @@ def record_command(
     device: str | None,
     precision: str | None,
     compiled: bool,
+    workers: int | None,
     jobs: int | None,
     scheduler: str | None,
     threads: int | None,
@@ -316,6 +321,7 @@ def record_command(
             time_limit=time_limit,
             device=device,
             compile=compiled,
+            workers=workers,
         )
     say(
         f"{outcome.written} recorded, {outcome.present} already there, "

@@ -34,6 +34,8 @@ class DataSet:
         nothing for embedded data.
     fetched
         Whether it can be downloaded.
+    own_noise
+        Whether its labels come with wrong ones among them, nobody knows which.
     """
 
     title: str
@@ -43,10 +45,11 @@ class DataSet:
     images: tuple[str, ...] = ()
     human: tuple[str, ...] = ()
     fetched: bool = True
+    own_noise: bool = False
 
 
 def _on_disk(title: str, K: int, load: Callable[[bool], ImageData], file: str) -> DataSet:
-    return DataSet(title, (3, 224, 224), K, load, (file,), fetched=False)
+    return DataSet(title, (3, 224, 224), K, load, (file,), (), False, True)
 
 
 def _cifar(name: str) -> DataSet:

@@ -22,6 +22,7 @@ from anl_edu.runs.cluster import connected
 from anl_edu.runs.spec import RunSpec
 from anl_edu.runs.store import holds, write
 from anl_edu.training import EpochRecord, devices
+from anl_edu.training.sources import spare_cores
 
 if TYPE_CHECKING:
     from distributed.deploy import Cluster
@@ -63,6 +64,7 @@ def record(
     time_limit: float | None = None,
     device: str | None = None,
     compile: bool = False,
+    workers: int | None = None,
     on_epoch: Callable[[RunSpec, EpochRecord], object] | None = None,
 ) -> Outcome:
     """Make the runs that ``folder`` does not hold yet, each as one task of a Dask cluster.
@@ -95,6 +97,8 @@ def record(
         Seconds after which no epoch is begun; the same call later goes on from there.
     device, compile
         As in `training.fit`.
+    workers : int, optional
+        Processes a run that read image files. Left out, as many as there are cores to spare.
     on_epoch : callable, optional
         Called here with spec and record as epochs end, wherever they were trained.
 
@@ -128,8 +132,10 @@ def record(
     jobs = min(jobs or 1, len(missing))
     if scheduler is None and threads is None:
         threads = max(1, torch.get_num_threads() // jobs)
+    if scheduler is None and workers is None:
+        workers = spare_cores(jobs)
     deadline = None if time_limit is None else time.time() + time_limit
-    order = worker.Order(folder, worker.mark(folder), deadline, threads, device, compile)
+    order = worker.Order(folder, worker.mark(folder), deadline, threads, device, compile, workers)
     with (
         connected(scheduler, jobs) as client,
         progress_bar(total=sum(s.recipe.epochs for s in missing), unit="epoch") as bar,

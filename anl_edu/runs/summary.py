@@ -249,7 +249,7 @@ def protocol(table: Table) -> list[str]:
 def realised(table: Table, column: Column, row: Row | None = None) -> float:
     """Return the mean share of wrong labels as drawn, of one row or of all; NaN if unknown."""
     rates = [
-        float(run.meta.get("realised_rate", math.nan))
+        math.nan if (rate := run.meta.get("realised_rate")) is None else float(rate)
         for (other, c), cell in table.cells.items()
         if c == column and row in (None, other)
         for run in cell

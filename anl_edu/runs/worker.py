@@ -40,6 +40,8 @@ class Order:
         Threads a run; None leaves them as they are.
     device : str, optional
     compile : bool
+    workers : int, optional
+        Processes a run that read image files.
     """
 
     folder: Path
@@ -48,6 +50,7 @@ class Order:
     threads: int | None = None
     device: str | None = None
     compile: bool = False
+    workers: int | None = None
 
     @property
     def late(self) -> bool:
@@ -128,6 +131,7 @@ def _train(spec: RunSpec, order: Order, folder: Path | None) -> Made | Left:
         track_gradients=True,
         device=order.device,
         compile=order.compile,
+        workers=order.workers,
     )
     try:
         if folder is not None:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from anl_edu import atomic
+from anl_edu.training.identity import differences
 
 FORMAT = 1
 _NEEDED = ("model", "optimizer", "scaler", "records", "identity")
@@ -80,20 +81,9 @@ def require_same(
     path: str | os.PathLike[str], here: Mapping[str, str], there: Mapping[str, str]
 ) -> None:
     """Raise unless the run that wrote a checkpoint is the run that wants to resume it."""
-    different = [
-        _difference(key, here.get(key), there.get(key))
-        for key in sorted(here.keys() | there.keys())
-        if here.get(key) != there.get(key)
-    ]
+    different = differences(here, there)
     if different:
         raise ValueError(
             f"checkpoint {path} belongs to another run, with {', '.join(different)}; "
             "name another checkpoint, or delete this one to start anew"
         )
-
-
-def _difference(key: str, here: str | None, there: str | None) -> str:
-    short = [v if v is None or len(v) <= 60 else f"{v[:57]}..." for v in (there, here)]
-    if short[0] == short[1]:  # two long texts that begin alike
-        return f"another {key}"
-    return f"{key} {short[0] or 'not given'} (here {short[1] or 'not given'})"

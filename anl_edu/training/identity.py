@@ -56,6 +56,15 @@ def identify(thing: Any) -> str:
     )
 
 
+def differences(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
+    """Name what is not the same in two runs, each given by texts that tell it from others."""
+    return [
+        _difference(key, here.get(key), there.get(key))
+        for key in sorted(here.keys() | there.keys())
+        if here.get(key) != there.get(key)
+    ]
+
+
 def digest(*tensors: Images | None) -> str:
     """Short content hash of tensors, the same on every device and memory format; also of files."""
     sha = hashlib.sha256()
@@ -69,6 +78,13 @@ def digest(*tensors: Images | None) -> str:
         sha.update(f"{tuple(t.shape)}{t.dtype}".encode())
         sha.update(t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()[:16]
+
+
+def _difference(key: str, here: str | None, there: str | None) -> str:
+    short = [v if v is None or len(v) <= 60 else f"{v[:57]}..." for v in (there, here)]
+    if short[0] == short[1]:  # two long texts that begin alike
+        return f"another {key}"
+    return f"{key} {short[0] or 'not given'} (here {short[1] or 'not given'})"
 
 
 def _module(module: nn.Module) -> str:

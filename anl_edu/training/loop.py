@@ -61,6 +61,8 @@ class Trainer:
         self.model = model.to(self.where)
         _channels_last(self.model)
         self.processes = Processes.here()
+        if self.processes.size > 1:
+            self.processes.require_same(self._settings(whole))
         # what is trained: the model, or a twin of it that is fed this process's part of each batch
         self.learner = model if self.processes.size == 1 else over_processes(model, self.where)
         compiled: nn.Module = (
@@ -110,7 +112,11 @@ class Trainer:
         self.identity: dict[str, str] = {}
         self._held = contextlib.ExitStack()
         if self.path is not None:
-            self.identity = self._identify(whole)
+            self.identity = {
+                **self._settings(whole),
+                "loss": identify(self.loss),
+                "model": identify(self.model),
+            }
             try:
                 self._resume(self.path)
             except BaseException:
@@ -263,16 +269,15 @@ class Trainer:
                 f"(1, {num_classes}) for one image; got {tuple(got)}"
             )
 
-    def _identify(self, data: ImageData) -> dict[str, str]:
+    def _settings(self, data: ImageData) -> dict[str, str]:
+        """Give a text for each setting that makes a run this one, without loss and model."""
         # the recipe's name of the precision may stand for another arithmetic on another device
         recipe = {k: v for k, v in vars(self.recipe).items() if k != "precision"}
         return {
             **{f"recipe's {name}": repr(value) for name, value in recipe.items()},
-            "loss": identify(self.loss),
             "seed": str(self.seed),
             "training data": digest(data.x_train, data.y_train, data.y_clean),
             "test data": digest(data.x_test, data.y_test),
-            "model": identify(self.model),
             "precision": str(self.dtype),
         }
 

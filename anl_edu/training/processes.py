@@ -8,7 +8,7 @@ of it, so that a run is the same run, to rounding, on one device and on eight.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from anl_edu.training import devices
+from anl_edu.training.identity import differences
 
 T = TypeVar("T")
 
@@ -94,6 +95,20 @@ class Processes:
         if said[1] is not None:
             raise said[1]
         return said[0]
+
+    def require_same(self, settings: Mapping[str, str]) -> None:
+        """Raise in all of them a ValueError unless all were given the same settings."""
+        if self.size == 1:
+            return
+        all_settings: list[Any] = [None] * self.size
+        dist.all_gather_object(all_settings, dict(settings))
+        for rank, other in enumerate(all_settings):
+            different = differences(other, all_settings[0])
+            if different:
+                raise ValueError(
+                    f"process {rank} was given another run than process 0, which has "
+                    f"{', '.join(different)}"
+                )
 
 
 @contextmanager

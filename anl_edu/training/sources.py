@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
@@ -154,10 +155,16 @@ def rows_of(batches: Iterable[Tensor], total: int) -> Tensor:
     return rows
 
 
-def spare_cores() -> int:
-    """Return how many processes may read beside each that trains on this machine: 0 to 8."""
+def spare_cores(trainers: int | None = None) -> int:
+    """Return how many processes may read beside each that trains on this machine: 0 to 8.
+
+    Left out, ``trainers`` are those that torchrun started here, or this process alone.
+    """
+    if multiprocessing.current_process().daemon:  # a Dask worker may be: it can have no children
+        return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    trainers = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # torchrun's
+    if trainers is None:
+        trainers = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(0, min(8, (cores or 1) // trainers - 1))
 
 

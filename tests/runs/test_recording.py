@@ -100,6 +100,18 @@ def test_epochs_are_told_as_they_end(tmp_path: Path, client: Client) -> None:
     assert told == [(loss, epoch) for loss in ("ce", "anl-ce") for epoch in (1, 2, 3)]
 
 
+def test_a_run_has_the_readers_that_were_asked_for(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(*_: Any, workers: int | None, **__: Any) -> None:
+        raise LookupError(f"{workers} readers")
+
+    monkeypatch.setattr(worker, "start", started)
+    for asked in (3, None):
+        with pytest.warns(RuntimeWarning, match=f"LookupError: '?{asked} readers"):
+            record(specs()[:1], tmp_path, scheduler=client, workers=asked)
+
+
 def test_a_run_named_twice_is_made_once(tmp_path: Path, client: Client) -> None:
     assert record(specs() * 2, tmp_path, scheduler=client).written == 2
 

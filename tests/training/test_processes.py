@@ -95,6 +95,15 @@ def refused(path: Path) -> str:
     return "taken"
 
 
+def another_seed(seed: int) -> str:
+    d, r = cnn()
+    try:
+        training.fit(r.build_model(d), d, r.build_loss(), r, seed=seed)
+    except ValueError as error:
+        return str(error)
+    return "taken"
+
+
 def meet(folder: Path, rank: int, size: int) -> None:
     torch.set_num_threads(1)
     there = f"file://{folder / f'{size} meet'}"
@@ -113,6 +122,7 @@ def work(rank: int, folder: Path) -> None:
         said["files"] = trained(*files(folder / "tree"), rank)
         said["one to two"] = partly(folder / "one.pt", seed=rank)
         said["two to one"] = partly(folder / "two.pt", seed=rank, epochs=1)
+        said["another"] = another_seed(seed=5 * rank)
         said["damaged"], said["held"] = refused(folder / "bad.pt"), refused(folder / "held.pt")
         dist.destroy_process_group()
     torch.save(said, folder / f"{rank}.pt")
@@ -196,6 +206,15 @@ def test_what_is_wrong_with_a_checkpoint_all_are_told(
         assert said["damaged"].startswith("ValueError: checkpoint ")
         assert "bad.pt cannot be used" in said["damaged"]
         assert "held.pt is in use by another run" in said["held"]
+
+
+def test_processes_that_were_given_two_runs_all_refuse(
+    several: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    for said in several[1][:2]:
+        assert said["another"] == (
+            "process 1 was given another run than process 0, which has seed 0 (here 5)"
+        )
 
 
 def dying(rank: int, folder: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,11 @@ def test_readers_are_the_cores_to_spare(monkeypatch: pytest.MonkeyPatch) -> None
         )
         monkeypatch.setenv("LOCAL_WORLD_SIZE", str(trainers))
         assert spare_cores() == readers
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", "100")
+        assert spare_cores(trainers) == readers
+    # a daemon, such as a worker that `dask worker` started, can have no children
+    monkeypatch.setattr("multiprocessing.current_process", lambda: SimpleNamespace(daemon=True))
+    assert spare_cores() == 0
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -198,6 +204,7 @@ def test_a_webvision_run_from_its_recipe_to_its_record(tmp_path: Path) -> None:
     assert len(made.last.mean_prediction) == 50
     again = runs.read(runs.write(made, tmp_path / "runs"))
     assert again.meta["images"] == d.fingerprint
+    assert again.meta["realised_rate"] is None  # nobody knows
     assert again.last.test_accuracy == made.last.test_accuracy
 
 
