@@ -143,10 +143,56 @@ def test_the_strip_has_every_seed_and_the_best_mean_first() -> None:
     assert fig.data[-1].error_y.array == pytest.approx([math.sqrt(8), math.sqrt(2)])
 
 
+def test_a_strip_of_the_best_six_has_the_six_best_means() -> None:
+    explorer = explorers.cells("symmetric 0.6").set(shown=6)
+    assert explorer.error is None
+    fig = explorers._draw_cells("symmetric 0.6", "last epoch", 6)
+    drawn = list(fig.layout.xaxis.categoryarray)
+    whole = explorers._draw_cells("symmetric 0.6", "last epoch", 14)
+    assert drawn == list(whole.layout.xaxis.categoryarray)[:6]
+
+
+@pytest.mark.parametrize("p", [0.001, 0.5, 0.9])
+def test_pulls_are_those_of_the_closed_forms(p: float) -> None:
+    """CE's gradient is p - e, MAE's p_y (p - e); RCE is MAE times 9.21 (A = -log 1e-4)."""
+    found = recorded.pulls("digits", p)
+    length = (1 - p) * math.sqrt(1 + 1 / 9)  # of p - e, the others even
+    assert found["ce"] == pytest.approx(length, rel=1e-6)
+    assert found["mae"] == pytest.approx(p * length, rel=1e-6)
+    nce = found["nce+mae"] - found["mae"]  # both halves point the same way
+    assert found["nce+rce"] == pytest.approx(-math.log(1e-4) * found["mae"] + nce, rel=1e-6)
+    assert found["sce"] == pytest.approx(
+        0.1 * found["ce"] - math.log(1e-4) * found["mae"], rel=1e-6
+    )
+
+
+def test_losses_are_marked_by_the_runs_that_lost_a_class() -> None:
+    lengths = {"ce": 0.5, "mae": 0.25, "ece": 2.5}
+    fig = figures.pulls(lengths, lengths, {"ce": 0, "mae": 1, "ece": 2}, 2)
+    assert [(t.name, list(t.text)) for t in fig.data] == [
+        ("no run lost a class", ["CE"]),
+        ("some runs did", ["MAE"]),
+        ("every run did", ["ECE"]),
+    ]
+
+
+def test_names_of_close_points_cover_nothing() -> None:
+    marks = {
+        "nce+rce": (0.0, 0.0),
+        "nfl+rce": (1.0, 1.0),
+        "nce+agce": (12.0, 0.0),
+        "ce": (400.0, 0),
+    }
+    places = figures._label_places(marks)
+    assert len({places[n] for n in marks if n != "ce"}) == 3
+    assert places["ce"] == "top center"
+
+
 def test_the_bars_left_of_zero_are_the_wrong_winners() -> None:
     found = np.array([-2.0, -0.5, 0.5, 1.0, 3.0])
     wrong, right = figures.experiment_hist(found, 0.4, title="t", said="s").data
     assert (sum(wrong.y), sum(right.y)) == (2, 3)
+    assert max(wrong.x) + wrong.width / 2 == pytest.approx(0)  # no bar holds both
 
 
 @pytest.mark.parametrize("noise", recorded.noises_of("digits"))

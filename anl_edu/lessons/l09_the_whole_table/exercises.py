@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from anl_edu.lessons.l09_the_whole_table import chance
 from anl_edu.teach.exercise import Exercise, register
 from anl_edu.teach.judges import judge_function
 
@@ -48,6 +49,7 @@ _CELL_MISTAKES: dict[str, Callable[..., Any]] = {
     "shares": lambda a: _two(a[:, -1].mean(), a[:, -1].std()),
     "all-epochs": lambda a: _two(100 * a.mean(), 100 * a.std()),
     "last-seed": lambda a: _two(100 * a[-1].mean(), 100 * a[-1].std()),
+    "turned": lambda a: _two(100 * a[:, -1].std(), 100 * a[:, -1].mean()),
 }
 
 register(
@@ -56,7 +58,7 @@ register(
         lesson=9,
         difficulty=1,
         task="Write cell(accuracies): from test accuracies (seeds, epochs) as shares, the mean and "
-        "the sample deviation over seeds of the last epoch, both in percent.",
+        "the sample deviation over seeds of the last epoch, in this order, both in percent.",
         judge=judge_function(_cell, _CURVES, _CELL_MISTAKES),
         hints={
             "best": "you took each seed's best epoch; picking it needs the clean test labels. Take "
@@ -72,6 +74,7 @@ register(
             "shares": "these are shares; a table has percent.",
             "all-epochs": "you mixed all epochs; only the last belongs into the cell.",
             "last-seed": "you took the last seed, over epochs; take the last epoch, over seeds.",
+            "turned": "the mean comes first, then the deviation.",
         },
         general_hints=[
             "Rows are seeds, columns epochs: the last epoch is a column.",
@@ -80,9 +83,9 @@ register(
         ],
         solution="def cell(accuracies):\n    last = 100 * accuracies[:, -1]  # (R,)\n"
         "    return last.mean(), last.std()",
-        because="The last epoch is what one would have had; the best is known only to who holds "
-        "clean test labels. The deviation over seeds says how far one more run may fall from the "
-        "mean.",
+        because="The last epoch is what one would have had; the best is known only to "
+        "someone who holds clean test labels. The deviation over seeds says how far one more run "
+        "may fall from the mean.",
         wrong_bank=[(fn, key) for key, fn in _CELL_MISTAKES.items()],
         right_bank=[
             _cell,
@@ -110,6 +113,10 @@ _NEEDED_MISTAKES: dict[str, Callable[..., Any]] = {
     "rounded-down": lambda sd, d: math.floor(8 * sd**2 / d**2),
     "twice-outside": lambda sd, d: math.ceil(4 * sd / d * math.sqrt(2)),
     "upside-down": lambda sd, d: math.ceil(d**2 / (8 * sd**2)),
+    "one-more": lambda sd, d: int(8 * sd**2 / d**2) + 1,
+    "rounded": lambda sd, d: round(8 * sd**2 / d**2),
+    "t-test": lambda sd, d: chance.seeds_needed(d, sd),
+    "t-test-turned": lambda sd, d: chance.seeds_needed(sd, d),
 }
 
 register(
@@ -117,7 +124,7 @@ register(
         name="09-seeds",
         lesson=9,
         difficulty=2,
-        task="Write needed(sd, difference): the smallest whole number n of seeds a method for "
+        task="Write needed(sd, difference): the smallest whole number n of seeds per method for "
         "which the difference is at least twice the standard error of the difference of two "
         "independent means of n seeds, each with deviation sd.",
         judge=judge_function(_needed, _CASES, _NEEDED_MISTAKES),
@@ -132,6 +139,14 @@ register(
             "twice-outside": "take the square of the whole: 2 sd sqrt(2 / n) <= difference, solved "
             "for n.",
             "upside-down": "it is upside down: a smaller difference takes more seeds.",
+            "one-more": "where the bound is a whole number, that many are enough: round up with "
+            "math.ceil, which leaves 18.0 at 18.",
+            "rounded": "you rounded to the nearest, and so fall short of it at times; round up, "
+            "with math.ceil.",
+            "t-test": "this is the t-test's number, for four experiments in five. The rule of "
+            "thumb is simpler: solve the inequality for n.",
+            "t-test-turned": "these are a t-test's seeds, with difference and deviation "
+            "interchanged. The rule of thumb is simpler: solve the inequality for n.",
         },
         general_hints=[
             "The mean of n seeds has the standard error sd / sqrt(n); variances of independent "
@@ -141,9 +156,9 @@ register(
         ],
         solution="import math\n\ndef needed(sd, difference):\n"
         "    return math.ceil(8 * sd**2 / difference**2)",
-        because="A difference as large as the deviation takes 8 seeds a method, half of it 32. "
-        "That is for half of the experiments to find it; four out of five need about twice as "
-        "many.",
+        because="A difference as large as the deviation takes 8 seeds per method, one half as "
+        "large 32. That is for half of the experiments to find it; four out of five need about "
+        "twice as many.",
         wrong_bank=[(fn, key) for key, fn in _NEEDED_MISTAKES.items()],
         right_bank=[
             _needed,
@@ -174,6 +189,7 @@ _PAIR_MISTAKES: dict[str, Callable[..., Any]] = {
     "deviation": lambda a, b: _two((a - b).mean(), (a - b).std()),
     "no-root": lambda a, b: _two((a - b).mean(), (a - b).std() / len(a)),
     "population": lambda a, b: _two((a - b).mean(), (a - b).std(correction=0) / math.sqrt(len(a))),
+    "swapped": lambda a, b: _two((a - b).std() / math.sqrt(len(a)), (a - b).mean()),
     "turned": lambda a, b: _two((b - a).mean(), (a - b).std() / math.sqrt(len(a))),
     "difference-of-deviations": lambda a, b: _two(
         (a - b).mean(), (a.std() - b.std()).abs() / math.sqrt(len(a))
@@ -189,7 +205,7 @@ register(
         lesson=9,
         difficulty=2,
         task="Write paired(a, b): from the accuracies (R,) of two methods, of the same seeds in "
-        "the same order, the mean difference a - b and its standard error, seed by seed.",
+        "the same order, the mean difference a - b and its standard error, taken seed by seed.",
         judge=judge_function(_pairs, _PAIRS, _PAIR_MISTAKES),
         hints={
             "unpaired": "this is the standard error for seeds that have nothing in common. Take "
@@ -198,6 +214,7 @@ register(
             "mean divides it by the root of R.",
             "no-root": "divide by the root of R, not by R.",
             "population": "use the sample deviation, which divides by R - 1.",
+            "swapped": "the mean difference comes first, then its standard error.",
             "turned": "a - b is asked for; this is b - a.",
             "difference-of-deviations": "you subtracted the deviations; what counts is the "
             "deviation of the differences.",
@@ -211,8 +228,8 @@ register(
         solution="import math\n\ndef paired(a, b):\n    d = a - b  # (R,)\n"
         "    return d.mean(), d.std() / math.sqrt(len(d))",
         because="What both methods owe to a seed, its wrong labels and first weights, falls out of "
-        "the difference. If seeds help or hurt all methods alike, that is most of the deviation; "
-        "if not, nothing is lost.",
+        "the difference. If seeds help or hurt all methods alike, that is much of the deviation; "
+        "if not, little is lost.",
         wrong_bank=[(fn, key) for key, fn in _PAIR_MISTAKES.items()],
         right_bank=[
             _pairs,

@@ -23,26 +23,28 @@ def cells(noise: str = "symmetric 0.6") -> Explorer:
         {
             "noise": choice("noise", recorded.noises_of("digits"), noise),
             "measure": choice("measure", list(recorded.MEASURES), "last epoch"),
+            "shown": choice("losses", {"all": 14, "the best six": 6}, 14),
         },
         title="What is behind a column?",
         readout=_say_cells,
     )
 
 
-def _draw_cells(noise: str, measure: str) -> go.Figure:
+def _draw_cells(noise: str, measure: str, shown: int) -> go.Figure:
     seeds = {
         loss: values
         for loss, values in recorded.seeds_of("digits", noise, measure).items()
         if not np.isnan(values).any()  # nothing to memorise without noise
     }
+    first = sorted(seeds, key=lambda loss: -seeds[loss].mean())[:shown]
     return figures.seed_strip(
-        seeds,
+        {loss: seeds[loss] for loss in first},
         title=f"Digits, {noise}, {measure}: five seeds",
         y=f"{measure} (%)",
     )
 
 
-def _say_cells(noise: str, measure: str) -> str:
+def _say_cells(noise: str, measure: str, shown: int) -> str:
     seeds = recorded.seeds_of("digits", noise, measure)
     deviations = sorted((v.std(ddof=1), n) for n, v in seeds.items() if not np.isnan(v).any())
     if not deviations:
@@ -95,7 +97,7 @@ def seeds() -> Explorer:
         {
             "difference": slider("true difference (points)", 0.0, 5.0, 0.25, 1.0),
             "sd": slider("deviation over seeds (points)", 0.25, 6.0, 0.25, 1.5),
-            "seeds": slider("seeds a method", 2, 50, 1, 3),
+            "seeds": slider("seeds per method", 2, 50, 1, 3),
             "correlation": slider(
                 "shared by both methods' seeds",
                 0.0,
@@ -113,10 +115,11 @@ def seeds() -> Explorer:
 def _draw_seeds(difference: float, sd: float, seeds: int, correlation: float) -> go.Figure:
     found = chance.experiments(difference, sd, seeds, correlation)
     wrong = 100 * (found < 0).mean()
+    points = f"{difference:g} point{'s' * (difference != 1)}"
     return figures.experiment_hist(
         found,
         difference,
-        title=f"{difference:g} points apart, deviation {sd:g}, {seeds} seeds each",
+        title=f"{points} apart, deviation {sd:g}, {seeds} seeds each",
         said=f"{wrong:.0f} % of the experiments name the wrong winner",
     )
 

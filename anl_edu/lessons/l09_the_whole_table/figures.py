@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
@@ -86,9 +87,16 @@ def seed_strip(seeds: Mapping[str, np.ndarray], *, title: str, y: str) -> go.Fig
         name="mean ± deviation",
         marker={"color": VERMILION, "symbol": "line-ew-open", "size": 18},
     )
+    drawn = [
+        v
+        for some in seeds.values()
+        for v in (*some, some.mean() - some.std(ddof=1), some.mean() + some.std(ddof=1))
+    ] or [0, 100]
+    margin = 0.06 * (max(drawn) - min(drawn)) + 0.1
+    fig.update_yaxes(range=[min(drawn) - margin, max(drawn) + margin])  # grouped, it begins at 0
     return fig.update_xaxes(
         type="category", categoryorder="array", categoryarray=labels, tickangle=-35
-    ).update_layout(height=460, margin={"b": 100})
+    ).update_layout(height=460, margin={"b": 100}, scattermode="group", scattergap=0.35)
 
 
 def last_and_best(last: Mapping[str, float], best: Mapping[str, float], *, title: str) -> go.Figure:
@@ -142,11 +150,15 @@ def beside(
         title,
         x,
         y,
-        question="Which losses stand out of line, and on which side?",
+        question="Which losses stand apart from the rest, and on which side?",
         alt="; ".join(
             f"{label_of(n)} {ours[n].mean():.0f} here, {theirs[n][0]:.0f} there" for n in both
         ),
     )
+    points = [v for n in both for v in (ours[n].mean(), theirs[n][0])] or [0, 100]
+    ends = [min(points) - 6, max(points) + 12]
+    a_point = 370 / (ends[1] - ends[0])  # in pixels, about
+    at = _label_places({n: (a_point * ours[n].mean(), a_point * theirs[n][0]) for n in both})
     for name in both:
         look, deviation = style_of(name), theirs[name][1]
         fig.add_scatter(
@@ -154,16 +166,45 @@ def beside(
             y=[theirs[name][0]],
             error_x={"type": "data", "array": [ours[name].std(ddof=1)], "color": "#999999"},
             error_y={"type": "data", "array": [deviation or 0], "color": "#999999"},
-            mode="markers",
+            mode="markers+text",
             name=label_of(name),
+            text=[label_of(name)],
+            textposition=at[name],
+            cliponaxis=False,
             marker=look.marker | {"size": 12},
         )
-    points = [v for n in both for v in (ours[n].mean(), theirs[n][0])] or [0, 100]
-    ends = [min(points) - 6, max(points) + 6]
     fig.add_scatter(
         x=ends, y=ends, mode="lines", name="equal", line={"color": BLACK, "dash": "dot", "width": 1}
     )
     return fig.update_layout(height=520)
+
+
+_PLACES = {  # of a name's middle beside its mark: half widths across, pixels up
+    "top center": (0, 15), "bottom center": (0, -15),
+    "middle right": (1, 0), "middle left": (-1, 0),
+}  # fmt: skip
+
+
+def _label_places(marks: Mapping[str, tuple[float, float]]) -> dict[str, str]:
+    """Choose where each loss's name stands, so that none covers another or another's mark.
+
+    ``marks`` has each loss's place in the figure, in pixels, up to a common shift.
+    """
+    boxes = {name: [(x, y, 8.0, 8.0)] for name, (x, y) in marks.items()}  # middles, half sizes
+    chosen: dict[str, str] = {}
+    for name, (x, y) in marks.items():
+        wide = 4.0 * len(label_of(name))
+        box = {p: (x + side * (wide + 9), y + up, wide, 8.0) for p, (side, up) in _PLACES.items()}
+        others = [b for n, some in boxes.items() if n != name for b in some]
+        chosen[name] = min(box, key=lambda p: sum(_covered(box[p], b) for b in others))
+        boxes[name].append(box[chosen[name]])
+    return chosen
+
+
+def _covered(a: Sequence[float], b: Sequence[float]) -> float:
+    """Area that two boxes share."""
+    across, up = (max(0.0, a[2 + k] + b[2 + k] - abs(a[k] - b[k])) for k in range(2))
+    return across * up
 
 
 def printed_twice(
@@ -212,7 +253,9 @@ def experiment_hist(found: np.ndarray, true: float, *, title: str, said: str) ->
         alt=said,
     )
     wide = float(np.abs(found - true).max()) + 0.5
-    edges = np.linspace(true - wide, true + wide, 42)
+    width = 2 * wide / 41
+    lowest, highest = np.floor((true - wide) / width), np.ceil((true + wide) / width)
+    edges = width * np.arange(lowest, highest + 1)  # 0 is one of them
     counts, _ = np.histogram(found, edges)
     middles = (edges[1:] + edges[:-1]) / 2
     for name, kept, color, shape in (
@@ -224,7 +267,7 @@ def experiment_hist(found: np.ndarray, true: float, *, title: str, said: str) ->
             y=counts[kept],
             name=name,
             showlegend=True,
-            width=edges[1] - edges[0],
+            width=width,
             marker={"color": color, "pattern": {"shape": shape}},
         )
     fig.add_vline(
@@ -239,7 +282,7 @@ def power_curves(curves: Mapping[str, tuple[Sequence[int], Sequence[float]]]) ->
     """Draw how often a difference is found, by the number of seeds; a line a case."""
     fig = new_figure(
         "How often is a difference found?",
-        "seeds a method, logarithmic",
+        "seeds per method",
         "experiments that find it, t-test at 5 % (%)",
         question="Where does each line cross 80 %?",
         alt="The share of experiments that find the better method better, by number of seeds",
@@ -274,6 +317,78 @@ def first_place(shares: Mapping[str, float], *, title: str) -> go.Figure:
     return fig.update_xaxes(type="category").update_yaxes(range=[0, 108])
 
 
+def shared(common: Mapping[str, float]) -> go.Figure:
+    """Draw the losses' mean correlation over seeds, a bar a noise."""
+    fig = new_figure(
+        "Do all losses have luck with the same seeds?",
+        "",
+        "mean correlation over seeds",
+        question="Under which noise do seeds share their luck?",
+        alt="; ".join(f"{noise} {value:+.2f}" for noise, value in common.items()),
+    )
+    fig.add_bar(
+        x=list(common),
+        y=list(common.values()),
+        text=[f"{value:+.2f}" for value in common.values()],
+        textposition="outside",
+        cliponaxis=False,
+        marker={"color": BLUE},
+        name="correlation",
+    )
+    fig.update_xaxes(type="category", tickangle=-30)
+    return fig.update_yaxes(range=[-0.2, 1]).update_layout(margin={"b": 90})
+
+
+def pulls(
+    middle: Mapping[str, float], lost: Mapping[str, float], zeros: Mapping[str, int], seeds: int
+) -> go.Figure:
+    """Draw how long each loss's gradient is in the middle and for a sample that is nearly lost.
+
+    Parameters
+    ----------
+    middle, lost
+        Loss to the length of its gradient at the logits, as `recorded.pulls` has it.
+    zeros
+        Loss to how many of its ``seeds`` runs have a class with no test image right.
+    """
+    fig = new_figure(
+        "How hard each loss pulls, and who lost a class",
+        "gradient of a sample in the middle",
+        "gradient of a nearly lost sample",
+        question="Where do the losses lie that lost a class? What saves the one beside them?",
+        alt="; ".join(f"{label_of(n)} {middle[n]:.2f} and {lost[n]:.3f}" for n in middle),
+    )
+    across = (-1.3, 0.9)  # log10: the axis
+    at = _label_places(
+        {
+            n: (380 / 2.2 * math.log10(middle[n]), 370 / 3.7 * math.log10(lost[n]))
+            for n in sorted(middle, key=lambda n: -lost[n])
+        }
+    )
+    for name, kept, color, symbol in (
+        ("no run lost a class", lambda k: k == 0, BLUE, "circle"),
+        ("some runs did", lambda k: 0 < k < seeds, ORANGE, "diamond"),
+        ("every run did", lambda k: k == seeds, VERMILION, "x"),
+    ):
+        some = [n for n in middle if kept(zeros[n])]
+        fig.add_scatter(
+            x=[middle[n] for n in some],
+            y=[lost[n] for n in some],
+            mode="markers+text",
+            name=name,
+            text=[label_of(n) for n in some],
+            textposition=[at[n] for n in some],
+            cliponaxis=False,
+            marker={"color": color, "symbol": symbol, "size": 12},
+        )
+    fig.update_xaxes(type="log", tickvals=[0.1, 0.2, 0.5, 1, 2], range=across)
+    ticks = [0.001, 0.01, 0.1, 1]
+    fig.update_yaxes(
+        type="log", tickvals=ticks, ticktext=[str(t) for t in ticks], range=[-3.4, 0.3]
+    )
+    return fig.update_layout(height=520)
+
+
 _TWO = {"ce": np.array([50.0, 52.0]), "anl-ce": np.array([80.0, 82.0])}
 FIGURES = {
     "beside": lambda: beside(
@@ -290,6 +405,11 @@ FIGURES = {
     "printed_twice": lambda: printed_twice(
         [("CE, symmetric 0.4", [("one paper", 58.5, 0.2), ("another", 58.1, None)])]
     ),
+    "pulls": lambda: pulls(
+        {"ce": 0.5, "mae": 0.25, "ece": 2.5}, {"ce": 1.0, "mae": 0.001, "ece": 0.01},
+        {"ce": 0, "mae": 1, "ece": 2}, 2,
+    ),
+    "shared": lambda: shared({"none": -0.1, "instance 0.4": 0.6}),
     "seed_strip": lambda: seed_strip(_TWO, title="Seeds", y="test accuracy (%)"),
     "table_map": lambda: table_map(
         np.array([[90.0, 50.0], [91.0, np.nan]]), ["ce", "anl-ce"], ["none", "pair 0.4"],

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from statistics import fmean
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.stats import spearmanr
 
-from anl_edu import losses, noise, recipes, runs
+from anl_edu import data, gradients, losses, noise, recipes, runs
 from anl_edu.runs import Run
 
 FOURTEEN = (
@@ -93,6 +95,22 @@ def seconds(dataset: str) -> dict[str, float]:
     for (loss, _), some in cells(dataset).items():
         by_loss.setdefault(loss, []).extend(sum(r.seconds for r in run.records) for run in some)
     return {loss: fmean(values) for loss, values in by_loss.items()}
+
+
+def pulls(dataset: str, p: float) -> dict[str, float]:
+    """Return how long each loss's gradient at the logits is for a sample with ``p_y = p``.
+
+    Each with the parameters of its recipe; the other classes share ``1 - p`` evenly.
+    """
+    K = data.shape_of(dataset)[1]
+    logits = torch.zeros(1, K, dtype=torch.float64)
+    logits[0, 0] = math.log((K - 1) * p / (1 - p))
+    label = torch.zeros(1, dtype=torch.int64)
+    built = {loss: recipes.get(dataset, loss).build_loss() for loss in GRIDS[dataset][0]}
+    return {
+        name: gradients.per_sample_logit_norms(loss, logits, label).item()
+        for name, loss in built.items()
+    }
 
 
 def published(kind: str, rate: float, paper: str) -> dict[str, tuple[float, float | None]]:
