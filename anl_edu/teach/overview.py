@@ -25,6 +25,7 @@ def overview(
     question: str = "",
     alt: str = "",
     lowest_is_best: bool = False,
+    stars: bool = False,
 ) -> go.Figure:
     """Draw a heat map with its numbers written in; a cell without a value stays empty.
 
@@ -38,8 +39,19 @@ def overview(
         As in `new_figure`.
     lowest_is_best
         Turns the colours round: light is good either way.
+    stars
+        Marks the best of each column, and names them in ``alt``.
     """
-    z = np.round(np.asarray(values, dtype=float), 1)  # (R, C)
+    exact = np.asarray(values, dtype=float)
+    z = np.round(exact, 1)  # (R, C)
+    written = np.array([[f"{value:.1f}" for value in row] for row in z], dtype=object)
+    if stars:
+        first = np.where(np.isnan(exact), -np.inf, -exact if lowest_is_best else exact).argmax(0)
+        there = np.isfinite(exact).any(0)
+        for column, row in enumerate(first):
+            written[row, column] += " ★" * bool(there[column])
+        best = (f"{n}: {losses[i]}" for n, i, a in zip(noises, first, there, strict=True) if a)
+        alt = f"{alt}{'. ' * bool(alt)}Best of each column: {', '.join(best)}"
     fig = new_figure(title, question=question, alt=alt)
     fig.add_heatmap(
         z=z,
@@ -58,7 +70,7 @@ def overview(
         fig.add_scatter(
             x=[noises[c] for c in columns],
             y=[losses[r] for r in rows],
-            text=[f"{value:.1f}" for value in z[rows, columns]],
+            text=list(written[rows, columns]),
             mode="text",
             textfont={"color": color, "size": 13},
             showlegend=False,
@@ -97,5 +109,6 @@ FIGURES = {
         ["none", "pair 0.45"],
         title="All runs",
         alt="Accuracy of two losses under two noises",
+        stars=True,
     ),
 }

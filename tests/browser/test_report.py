@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import lab
 import pytest
@@ -11,6 +12,9 @@ from playwright.sync_api import Browser, expect
 
 from anl_edu import data, demo, runs
 from anl_edu.runs import RunSpec
+from anl_edu.teach.figure import new_figure
+from anl_edu.teach.overview import overview
+from anl_edu.teach.page import STYLE
 
 pytestmark = pytest.mark.browser
 
@@ -50,4 +54,28 @@ def test_the_report_draws_itself(
     assert label.text_content() == "after epoch 2"
     page.mouse.click(box["x"] + 3, box["y"] + box["height"] / 2)
     expect(label).to_have_text("after epoch 0")
+    page.close()
+
+
+@pytest.mark.parametrize(("scheme", "ink"), [("light", "34, 34, 34"), ("dark", "230, 230, 230")])
+def test_words_inside_a_chart_can_be_read(
+    chromium: Browser, tmp_path: Path, scheme: Literal["light", "dark"], ink: str
+) -> None:
+    """Beside points and above bars; those on a map's cells have the ink that the cells need."""
+    points, bars = new_figure("points"), new_figure("bars")
+    points.add_scatter(x=[1, 2], y=[1, 2], text=["a", "b"], mode="markers+text")
+    bars.add_bar(x=[1], y=[2], text=["c"], textposition="outside")
+    cells = overview([[90.0, 10.0]], ["CE"], ["none", "pair 0.4"], title="cells")
+    path = tmp_path / "words.html"
+    is_light = str(scheme == "light").lower()
+    drawn = [
+        f.to_html(full_html=False, include_plotlyjs=f is points) for f in (points, bars, cells)
+    ]
+    path.write_text(f"<body data-jp-theme-light={is_light}>{STYLE}{''.join(drawn)}</body>", "utf-8")
+    page, _ = lab.open_file(chromium, path, 1000, scheme)
+    for word in ("a", "b", "c"):
+        text = page.locator(".js-plotly-plot .cartesianlayer").get_by_text(word, exact=True)
+        assert text.evaluate("e => getComputedStyle(e).fill") == f"rgb({ink})"
+    on_light = page.locator(".js-plotly-plot .cartesianlayer").get_by_text("90.0", exact=True)
+    assert on_light.evaluate("e => getComputedStyle(e).fill") == "rgb(17, 17, 17)"
     page.close()

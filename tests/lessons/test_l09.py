@@ -125,15 +125,6 @@ def test_what_seeds_share_is_their_correlation() -> None:
     assert chance.shared_by_seeds({"a": same, "b": -same}) == pytest.approx(-1)
 
 
-def test_the_map_stars_the_best_of_each_column() -> None:
-    values = np.array([[90.0, 50.0, np.nan], [91.0, 40.0, 3.0]])
-    (heat,) = figures.table_map(values, ["ce", "mae"], "abc", title="t", question="q").data
-    assert [list(row) for row in heat.text] == [
-        ["90.0", "50.0 ★", "–"],
-        ["91.0 ★", "40.0", "3.0 ★"],
-    ]
-
-
 def test_the_strip_has_every_seed_and_the_best_mean_first() -> None:
     fig = figures.seed_strip(
         {"ce": np.array([1.0, 3.0]), "mae": np.array([5.0, 9.0])}, title="t", y="y"

@@ -27,6 +27,7 @@ from anl_edu import lessons, losses
 from anl_edu import teach as figures
 from anl_edu.teach import curves, describe, lines, style
 from anl_edu.teach import figure as core
+from anl_edu.teach.overview import overview
 
 SHARED = (
     importlib.import_module(f"{figures.__name__}.{m.name}")
@@ -464,3 +465,21 @@ def test_describe_numbers() -> None:
     assert describe.number(3.0) == "3"
     assert describe.number(np.nan) == "–"
     assert describe.number("a<sub>b</sub>") == "a_b"
+
+
+@pytest.mark.parametrize(
+    ("lowest", "written", "said"),
+    [(False, {"91.0 ★", "50.0 ★", "3.0 ★"}, "a: MAE, b: CE, c: MAE"),
+     (True, {"90.0 ★", "40.0 ★", "3.0 ★"}, "a: CE, b: MAE, c: MAE")],
+)  # fmt: skip
+def test_a_star_stands_by_the_best_of_each_column(
+    lowest: bool, written: set[str], said: str
+) -> None:
+    values = [[90.0, 50.0, np.nan, np.nan], [91.0, 40.0, 3.0, np.nan]]
+    fig = overview(
+        values, ["CE", "MAE"], "abcd", title="t", alt="Two", lowest_is_best=lowest, stars=True
+    )
+    words = [word for trace in fig.data[1:] for word in trace.text]
+    assert {word for word in words if "★" in word} == written
+    assert len(words) == 5
+    assert fig.layout.meta["gist"].startswith(f"Two. Best of each column: {said}")

@@ -1,4 +1,4 @@
-"""The whole table drawn: as a map, seed by seed, beside other people's, and how far to trust it."""
+"""The whole table drawn: seed by seed, beside other people's, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from anl_edu.teach.style import (
     BLACK,
     BLUE,
     ORANGE,
-    SEQUENTIAL,
     VERMILION,
     label_of,
     nth_style,
@@ -23,38 +22,6 @@ from anl_edu.teach.style import (
 )
 
 _MARKS = ("circle", "square", "diamond", "cross", "x")
-
-
-def table_map(
-    values: np.ndarray, names: Sequence[str], noises: Sequence[str], *, title: str, question: str
-) -> go.Figure:
-    """Draw means (losses, noises) in percent as a map with its numbers; ★ marks a column's best."""
-    best = np.nanargmax(np.where(np.isnan(values), -1, values), 0)  # (noises,)
-    text = [
-        [
-            "–" if np.isnan(v) else f"{v:.1f}{' ★' if best[j] == i else ''}"
-            for j, v in enumerate(row)
-        ]
-        for i, row in enumerate(values)
-    ]
-    first = ", ".join(
-        f"{noise}: {label_of(names[i])}" for noise, i in zip(noises, best, strict=True)
-    )
-    fig = new_figure(title, "noise", question=question, alt=f"Best of each column: {first}")
-    fig.add_heatmap(
-        z=values,
-        x=list(noises),
-        y=[label_of(name) for name in names],
-        text=text,
-        texttemplate="%{text}",
-        textfont={"size": 12},
-        colorscale=SEQUENTIAL,
-        colorbar={"title": {"text": "percent"}},
-        hovertemplate="%{y}, %{x}: %{z:.1f} %<extra></extra>",
-    )
-    fig.update_xaxes(type="category", showgrid=False, tickangle=-30)
-    fig.update_yaxes(type="category", showgrid=False, autorange="reversed")
-    return fig.update_layout(height=170 + 29 * len(names), margin={"b": 90})
 
 
 def seed_strip(seeds: Mapping[str, np.ndarray], *, title: str, y: str) -> go.Figure:
@@ -411,8 +378,4 @@ FIGURES = {
     ),
     "shared": lambda: shared({"none": -0.1, "instance 0.4": 0.6}),
     "seed_strip": lambda: seed_strip(_TWO, title="Seeds", y="test accuracy (%)"),
-    "table_map": lambda: table_map(
-        np.array([[90.0, 50.0], [91.0, np.nan]]), ["ce", "anl-ce"], ["none", "pair 0.4"],
-        title="A table", question="Which is best?",
-    ),
 }  # fmt: skip
