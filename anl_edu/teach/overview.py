@@ -9,10 +9,10 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from anl_edu.teach.figure import new_figure
-from anl_edu.teach.style import SEQUENTIAL
+from anl_edu.teach.style import MARGIN_TOP, SEQUENTIAL
 
 INK = "#111111"  # not black, which a dark page turns white
-_ROW, _AROUND = 28, 120  # pixels: of a row, and of the axis and margins
+_ROW, _TILTED, _AROUND = 28, 50, 20  # pixels: a row, the names of the columns, below
 _COLUMN, _NAMES = 56, 160  # the least that a column takes, and the names of the rows
 
 
@@ -76,12 +76,20 @@ def overview(
             showlegend=False,
             hoverinfo="skip",
         )
-    fig.update_xaxes(type="category", showgrid=False, side="top", ticks="", showline=False)
+    fig.update_xaxes(
+        type="category", showgrid=False, side="top", ticks="", showline=False, tickangle=-30
+    )
     fig.update_yaxes(
         type="category", showgrid=False, autorange="reversed", ticks="", showline=False
     )
     meta = fig.layout.meta | {"width": _NAMES + _COLUMN * len(noises)}  # where a page is narrower
-    return fig.update_layout(height=_AROUND + _ROW * len(losses), meta=meta)
+    top = (fig.layout.margin.t or MARGIN_TOP) + _TILTED
+    return fig.update_layout(
+        height=_AROUND + top + _ROW * len(losses),
+        margin={"t": top, "b": 20},
+        title={"y": 0.96, "yanchor": "top"},
+        meta=meta,
+    )
 
 
 def _texts(z: np.ndarray, light_is_low: bool) -> list[tuple[str, np.ndarray, np.ndarray]]:
