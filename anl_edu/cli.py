@@ -422,6 +422,7 @@ def names_command() -> None:
 
     say(f"data sets  {', '.join(data.names())}")
     say(f"losses     {', '.join(losses.names())}")
+    say(f"of masks   {', '.join(losses.mask_names())}")
     say(f"noises     {', '.join(noise.KINDS)}")
     say(f"models     {', '.join(models.names())}")
 

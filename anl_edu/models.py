@@ -1,7 +1,8 @@
-"""The networks of the reference protocol, and a small one for the desk.
+"""The networks of the reference protocol, and small ones for the desk.
 
-Every model takes images ``(N, C, H, W)`` and gives logits ``(N, K)``, in either memory format:
-features are flattened with ``flatten``, never ``view``, which fails on channels-last tensors.
+Every model takes images ``(N, C, H, W)`` and gives logits ``(N, K)``, `unet` ``(N, K, H, W)``, in
+either memory format: features are flattened with ``flatten``, never ``view``, which fails on
+channels-last tensors.
 cnn4, cnn8 and resnet34 start as in the reference (the code of Ye et al. 2023): weights
 Kaiming-uniform with fan-in in convolutions and Xavier-uniform in linear layers, biases as PyTorch
 makes them. The others start as their makers have it, PyTorch and torchvision.
@@ -172,6 +173,64 @@ def resnet50(num_classes: int, channels: int = 3) -> nn.Module:
     return torchvision_resnet50(weights=None, num_classes=num_classes)
 
 
+class UNet(nn.Module):
+    """Down to small maps and up again, each step up joined by the maps of the same size on the way.
+
+    Made by `unet`.
+    """
+
+    def __init__(self, num_classes: int, channels: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        widths = _positive("widths", widths, least=2)
+        _positive("num_classes and channels", (num_classes, channels))
+        self.channels, self.least = channels, 1 << (len(widths) - 1)
+        befores = (channels, *widths)
+        pairs = zip(befores, widths, strict=False)
+        self.down = nn.ModuleList(_two_convs(a, b) for a, b in pairs)
+        ups = zip(widths[:0:-1], widths[-2::-1], strict=True)
+        self.up = nn.ModuleList(_two_convs(deep + shallow, shallow) for deep, shallow in ups)
+        self.pool = nn.MaxPool2d(2)
+        self.head = nn.Conv2d(widths[0], num_classes, 1)
+        self.apply(_initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``(N, K, H, W)`` of images ``(N, C, H, W)``."""
+        if x.ndim != 4 or x.shape[1] != self.channels or min(x.shape[2:]) < self.least:
+            raise ValueError(
+                f"this unet takes images (N, {self.channels}, H, W) of at least {self.least} "
+                f"pixels a side; got {tuple(x.shape)}"
+            )
+        passed = []
+        for i, block in enumerate(self.down):
+            x = block(self.pool(x) if i else x)
+            passed.append(x)
+        for block, beside in zip(self.up, passed[-2::-1], strict=True):
+            x = nn.functional.interpolate(x, beside.shape[2:], mode="nearest")  # of odd sizes, too
+            x = block(torch.cat([x, beside], 1))
+        return self.head(x)
+
+
+def unet(num_classes: int, channels: int = 3, widths: Sequence[int] = (16, 32, 64)) -> UNet:
+    """Build a small U-Net (Ronneberger et al. 2015, arXiv 1505.04597): a class for each pixel.
+
+    Two 3x3 convolutions with batch norm and ReLU at each of ``len(widths)`` sizes, halved from one
+    to the next; the borders are padded, so that the logits are as large as the image, whatever its
+    size; and on the way up maps are doubled pixel by pixel.
+    """
+    return UNet(num_classes, channels, widths)
+
+
+def _two_convs(before: int, width: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for a in (before, width):
+        layers += [
+            nn.Conv2d(a, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
 def names() -> tuple[str, ...]:
     """Names that `build` knows."""
     return tuple(_BUILDERS)
@@ -226,6 +285,7 @@ _BUILDERS: dict[str, _Builder] = {
     "cnn8": lambda c, h, w, k, o: cnn8(k, c, _square("cnn8", h, w), **o),
     "resnet34": lambda c, h, w, k, o: resnet34(k, c, **o),
     "resnet50": lambda c, h, w, k, o: resnet50(k, c, **o),
+    "unet": lambda c, h, w, k, o: unet(k, c, **o),
 }
 
 

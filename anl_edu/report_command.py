@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from anl_edu.runs import Run
 
 # Named here so that the help needs no torch; a test holds them against the real ones.
-MEASURES = ("last", "best", "worst-class", "memorised")
+MEASURES = ("last", "best", "worst-class", "memorised", "dice", "worst-dice")
 FORMATS = ("text", "markdown", "latex", "csv")
 
 

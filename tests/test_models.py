@@ -46,6 +46,54 @@ def test_logits_have_the_right_shape_in_both_memory_formats(
     torch.testing.assert_close(plain, last, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("shape", "widths"),
+    [
+        ((3, 64, 64), (16, 32, 64)),
+        ((1, 37, 50), (4, 6, 8)),
+        ((2, 4, 5), (4, 6, 8)),
+        ((3, 9, 9), (4, 6)),
+    ],
+)
+def test_a_unet_names_a_class_for_each_pixel_of_any_image(
+    shape: tuple[int, ...], widths: tuple[int, ...]
+) -> None:
+    torch.manual_seed(0)
+    model = models.build("unet", shape, 7, widths=widths).eval()
+    x = torch.randn(2, *shape)
+    plain = model(x)
+    assert plain.shape == (2, 7, *shape[1:])
+    last = model.to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last))
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(plain, last, rtol=1e-4, atol=1e-4)
+
+
+def test_a_unet_sees_far_and_keeps_what_is_near() -> None:
+    """A pixel's logits hang on its neighbours by the direct way, on distant ones by the deep."""
+    torch.manual_seed(0)
+    model = models.unet(3, 1, (4, 6, 8, 10)).eval()
+    x = torch.randn(1, 1, 64, 64, requires_grad=True)
+    (slope,) = torch.autograd.grad(model(x)[0, :, 32, 32].sum(), x)
+    reached = slope[0, 0] != 0
+    rows = reached.any(1).nonzero().flatten()
+    assert rows.max() - rows.min() >= 40
+    assert reached[32, 32]
+    assert slope[0, 0, 31:34, 31:34].abs().mean() > slope[0, 0].abs().mean()
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [(torch.zeros(1, 2, 8, 8), r"\(N, 3, H, W\).*\(1, 2, 8, 8\)"),
+     (torch.zeros(1, 3, 3, 8), "at least 4 pixels a side"),
+     (torch.zeros(3, 8, 8), r"got \(3, 8, 8\)")],
+)  # fmt: skip
+def test_what_a_unet_cannot_take_is_named(x: torch.Tensor, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        models.unet(4, 3, (4, 6, 8))(x)
+    with pytest.raises(ValueError, match="widths"):
+        models.unet(4, 3, (4,))
+
+
 def test_pooling_before_relu_is_the_reference_s_relu_before_pooling() -> None:
     torch.manual_seed(0)
     ours = models.cnn8(5, 3, 8, (4, 4, 4), 8).double()

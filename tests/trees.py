@@ -61,3 +61,49 @@ def clothing1m(root: Path) -> Path:
     for kind, lines in labels.items():
         (root / f"{kind}_label_kv.txt").write_text("\n".join(lines) + "\n")
     return root
+
+
+def lesion(image: Path, mask: Path, n: int, size: tuple[int, int] = (50, 40)) -> None:
+    """Write a dark blot on a light ground, and its mask of 0 and 255."""
+    random = np.random.default_rng(n)
+    width, height = size
+    y, x = np.mgrid[:height, :width]
+    inside = (y - height / 2) ** 2 + (x - width / 2) ** 2 < random.integers(60, 200)
+    pixels = random.normal(200, 15, (height, width, 3)) - 120 * inside[..., None]
+    image.parent.mkdir(parents=True, exist_ok=True)
+    mask.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(image, quality=95)
+    Image.fromarray(255 * inside.astype(np.uint8)).save(mask)
+
+
+def isic2017(root: Path, train: int = 6, test: int = 3) -> Path:
+    """Lesions of odd sizes in the layout of ISIC 2017, superpixels among the images."""
+    for part, truth, count, first in (
+        ("Training_Data", "Training_Part1_GroundTruth", train, 0),
+        ("Test_v2_Data", "Test_v2_Part1_GroundTruth", test, 900),
+    ):
+        for n in range(first, first + count):
+            stem = f"ISIC_{n:07}"
+            data, masks = (root / f"ISIC-2017_{name}" for name in (part, truth))
+            lesion(data / f"{stem}.jpg", masks / f"{stem}_segmentation.png", n, SIZES[n % 4])
+            Image.new("RGB", (4, 4)).save(data / f"{stem}_superpixels.png")
+    return root
+
+
+def pets(root: Path, train: int = 4, test: int = 2) -> Path:
+    """Pets in the layout that torchvision reads: trimaps of 1, 2 and 3."""
+    base = root / "oxford-iiit-pet"
+    for folder in ("images", "annotations/trimaps"):
+        (base / folder).mkdir(parents=True)
+    for split, names in (
+        ("trainval", [f"Abyssinian_{n}" for n in range(train)]),
+        ("test", [f"pug_{n}" for n in range(test)]),
+    ):
+        for n, name in enumerate(names):
+            picture(base / "images" / f"{name}.jpg", n, 0)
+            trimap = np.full((30, 40), 2, np.uint8)
+            trimap[8:20, 10:30], trimap[10:18, 12:28] = 3, 1
+            Image.fromarray(trimap).save(base / "annotations" / "trimaps" / f"{name}.png")
+        lines = [f"{name} 1 1 1" for name in names]
+        (base / "annotations" / f"{split}.txt").write_text("\n".join(lines) + "\n")
+    return root

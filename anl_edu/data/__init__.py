@@ -1,7 +1,8 @@
 """Images and labels: the embedded digits and pairs of them, CIFAR in three ways, human labels.
 
-Sets that memory cannot hold stay on disk (`ImageFiles`): `image_folder`, `webvision_mini`,
-`clothing1m`.
+Scenes with masks are composed (`scenes`), lesions and pets with theirs read from folders
+(`isic2017`, `oxford_pets`). Sets that memory cannot hold stay on disk (`ImageFiles`):
+`image_folder`, `webvision_mini`, `clothing1m`.
 
 `load` gives an `ImageData`. CIFAR is looked for as ``cifar10.npz`` / ``cifar100.npz`` in
 ``ANL_EDU_DATA`` and then in the cache, and downloaded into the cache if it is nowhere.
@@ -12,6 +13,7 @@ from anl_edu.data.files import ImageFiles
 from anl_edu.data.folders import clothing1m, image_folder, webvision_mini
 from anl_edu.data.human import human_labels, human_labels_for
 from anl_edu.data.images import ImageData
+from anl_edu.data.mask_folders import isic2017, oxford_pets
 from anl_edu.data.sets import SETS, DataSet, load, names, shape_of, where
 
 __all__ = [
@@ -24,8 +26,10 @@ __all__ = [
     "human_labels",
     "human_labels_for",
     "image_folder",
+    "isic2017",
     "load",
     "names",
+    "oxford_pets",
     "search_folders",
     "shape_of",
     "webvision_mini",

@@ -41,8 +41,8 @@ def default_cache() -> Path:
 
 
 def find(file: str) -> Path | None:
-    """Return where a file of that name lies, the first of `search_folders` that has it."""
-    return next((f / file for f in search_folders() if (f / file).is_file()), None)
+    """Return where a file or folder lies: in the first of `search_folders` that has it."""
+    return next((f / file for f in search_folders() if (f / file).exists()), None)
 
 
 def folders() -> str:

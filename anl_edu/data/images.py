@@ -26,13 +26,14 @@ class ImageData:
         (N, C, H, W) uint8, or `ImageFiles` in the place of both. They are typed as the tensors that
         they nearly always are; what takes files too says ``Images``.
     y_train, y_test
-        (N,) int64. ``y_train`` is what the learner is given, and may be wrong; ``y_test`` is true.
+        (N,) int64, or (N, H, W) for masks, which have a class for each pixel. ``y_train`` is what
+        the learner is given, and may be wrong; ``y_test`` is true.
     classes
         Class names; label k is ``classes[k]``.
     mean, std
         Per channel, on the 0..1 scale.
     y_clean
-        (N,) int64 true labels, once ``y_train`` has been corrupted.
+        True labels of the same shape, once ``y_train`` has been corrupted.
     train_index
         (N,) int64, each training image's place in the full set.
     whole
@@ -60,8 +61,13 @@ class ImageData:
         return len(self.classes)
 
     @property
+    def masks(self) -> bool:
+        """Whether the labels are masks (N, H, W), a class for each pixel."""
+        return self.y_train.ndim == 3
+
+    @property
     def wrong(self) -> Tensor:
-        """(N,) bool: which training labels are wrong; all False on clean data."""
+        """Bool, of the shape of ``y_train``: which labels are wrong; all False on clean data."""
         if self.y_clean is None:
             return torch.zeros_like(self.y_train, dtype=torch.bool)
         return self.y_train != self.y_clean
@@ -102,12 +108,12 @@ class ImageData:
         return human_labels_for(self, which)
 
     def with_labels(self, noisy: Tensor) -> ImageData:
-        """Return the same images under ``noisy`` (N,) int64 labels; the true ones are kept."""
+        """Return the same images under ``noisy`` int64 labels or masks; the true ones are kept."""
         if self.y_clean is not None:
             raise ValueError(f"the labels of {self.name} are noisy already: start from clean data")
         if noisy.shape != self.y_train.shape or noisy.dtype != torch.int64:
             raise ValueError(
-                f"labels must be ({len(self.y_train)},) int64, "
+                f"labels must be {tuple(self.y_train.shape)} int64, "
                 f"got {tuple(noisy.shape)} of {noisy.dtype}"
             )
         _check_range(noisy, self.num_classes, "labels")
@@ -116,7 +122,8 @@ class ImageData:
     def subset(self, n_train: int | None, n_test: int | None = None, seed: int = 0) -> ImageData:
         """Return a random part with the classes in their proportions (true ones, if known).
 
-        None keeps all. The images keep their order, and ``train_index`` their place.
+        Images with masks are chosen without regard to classes. None keeps all. The images keep
+        their order, and ``train_index`` their place.
         """
         g = torch.Generator().manual_seed(seed)
         true = self.y_train if self.y_clean is None else self.y_clean
@@ -164,6 +171,8 @@ def _stratified(y: Tensor, n: int | None, g: torch.Generator, part: str) -> Tens
         return torch.arange(len(y))
     if not 0 < n < len(y):
         raise ValueError(f"cannot take {n} of {len(y)} {part} images")
+    if y.ndim > 1:
+        return torch.randperm(len(y), generator=g)[:n].sort().values
     sizes = torch.bincount(y)  # (K,)
     quota = sizes.double() * n / len(y)
     take = quota.long()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from anl_edu.data import cifar, digits, folders, pairs
+from anl_edu.data import cifar, digits, folders, mask_folders, pairs, scenes
 from anl_edu.data.cache import find
 from anl_edu.data.images import ImageData
 
@@ -34,6 +34,8 @@ class DataSet:
         nothing for embedded data.
     fetched
         Whether it can be downloaded.
+    masks
+        Whether its labels are masks, a class for each pixel.
     own_noise
         Whether its labels come with wrong ones among them, nobody knows which.
     """
@@ -46,6 +48,7 @@ class DataSet:
     human: tuple[str, ...] = ()
     fetched: bool = True
     own_noise: bool = False
+    masks: bool = False
 
 
 def _on_disk(title: str, K: int, load: Callable[[bool], ImageData], file: str) -> DataSet:
@@ -62,11 +65,22 @@ def _cifar(name: str) -> DataSet:
 SETS: Mapping[str, DataSet] = {
     "digits": DataSet("digits", (1, 8, 8), 10, lambda download: digits.load()),
     "digit-pairs": DataSet("digit pairs", (1, 8, 16), 100, lambda download: pairs.load()),
+    "scenes": DataSet(
+        "scenes", (3, scenes.SIZE, scenes.SIZE), 11, lambda download: scenes.load(), masks=True
+    ),
     "cifar10": _cifar("cifar10"),
     "cifar100": _cifar("cifar100"),
+    "isic2017": DataSet(
+        "ISIC 2017", (3, 128, 128), 2, mask_folders.load_isic2017, (mask_folders.ISIC2017,),
+        fetched=False, masks=True,
+    ),
+    "oxford-pets": DataSet(
+        "Oxford-IIIT Pet", (3, 128, 128), 3, mask_folders.load_pets, (mask_folders.PETS,),
+        masks=True,
+    ),
     "webvision": _on_disk("mini WebVision", 50, folders.load_webvision, folders.WEBVISION),
     "clothing1m": _on_disk("Clothing1M", 14, folders.load_clothing1m, folders.CLOTHING1M),
-}
+}  # fmt: skip
 
 
 def names() -> tuple[str, ...]:
@@ -95,8 +109,10 @@ def load(name: str, *, download: bool = True) -> ImageData:
     name
         ``"digits"`` (scikit-learn's 1,797 real 8x8 images: 1,437 train, 360 test, always the same
         split), ``"digit-pairs"`` (made of them: 100 classes, 20 train and 10 test images each),
-        ``"cifar10"``, ``"cifar100"``, or, left on disk and never downloaded, ``"webvision"`` (its
-        first 50 classes) or ``"clothing1m"``.
+        ``"scenes"`` (made of them too, with masks: 1,000 train and 250 test images, 64x64),
+        ``"cifar10"``, ``"cifar100"``, ``"oxford-pets"`` (pets with masks, 128x128); or, never
+        downloaded, ``"isic2017"`` (lesions with masks, 128x128), and, left on disk, ``"webvision"``
+        (its first 50 classes) and ``"clothing1m"``.
     download
         False never asks the network.
 

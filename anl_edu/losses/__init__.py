@@ -2,7 +2,8 @@
 
 Read in this order: `tables` (loss tables and the constructions), `functions` (single losses),
 `combinations` (sums of two, ANL among them), `registry` (names, defaults and ranges), `modules`
-(`build`, checks, reductions), `regularizers` (what training adds). Needs PyTorch and nothing else.
+(`build`, checks, reductions), `regularizers` (what training adds), `regions` (Dice and T-Loss, for
+masks). Needs PyTorch and nothing else.
 
 Every loss of `functions` and `combinations` is a function here too: ``losses.nce_mae`` for
 "nce+mae".
@@ -11,8 +12,9 @@ Every loss of `functions` and `combinations` is a function here too: ``losses.nc
 from typing import TYPE_CHECKING
 
 from anl_edu.losses import combinations, functions, registry  # noqa: F401  (losses register)
-from anl_edu.losses.modules import Loss, anl, build, check_labels
-from anl_edu.losses.registry import defaults, label, names
+from anl_edu.losses.modules import Loss, LossModule, anl, build, check_labels
+from anl_edu.losses.regions import DiceLoss, TLoss
+from anl_edu.losses.registry import defaults, label, mask_names, names
 from anl_edu.losses.regularizers import entropy_regularizer, l1_penalty
 from anl_edu.losses.tables import (
     P_MIN,
@@ -33,7 +35,10 @@ if TYPE_CHECKING:  # what the last lines do, for editors and mypy
 
 __all__ = [
     "P_MIN",
+    "DiceLoss",
     "Loss",
+    "LossModule",
+    "TLoss",
     "active",
     "active_negative",
     "anl",
@@ -48,6 +53,7 @@ __all__ = [
     "l1_penalty",
     "label",
     "log_probabilities",
+    "mask_names",
     "names",
     "normalized",
     "normalized_negative",

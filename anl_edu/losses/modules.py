@@ -11,7 +11,47 @@ from anl_edu.losses.registry import above, at_least, entry, number, unwrapped
 from anl_edu.losses.tables import active_negative
 
 
-class Loss(nn.Module):
+class LossModule(nn.Module):
+    """What every loss module has: a name, parameters of its own, a reduction, ignored labels.
+
+    Attributes
+    ----------
+    name : str
+        Name that `build` knows, or the one given to `anl`.
+    parameters_ : dict
+        The loss's own parameters (alpha, beta, ...), as they were given.
+    """
+
+    def __init__(
+        self, name: str, parameters: dict[str, Any], reduction: str, ignore_index: int
+    ) -> None:
+        super().__init__()
+        if reduction not in ("none", "mean", "sum"):
+            raise ValueError(f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+        self.name = name
+        self.parameters_ = parameters
+        self.reduction = reduction
+        self.ignore_index = _integer("ignore_index", ignore_index)
+
+    def check(self, logits: Tensor, targets: Tensor) -> None:
+        """Raise where shapes or dtypes do not fit, or, on the CPU, class ids are out of range."""
+        _check_form(logits, targets)
+        if self._readable(targets):
+            check_labels(targets, logits.shape[1], self.ignore_index)
+
+    def reduced(self, values: Tensor) -> Tensor:
+        """Return values as ``reduction`` has it."""
+        return values if self.reduction == "none" else getattr(values, self.reduction)()
+
+    def _readable(self, targets: Tensor) -> bool:
+        return targets.is_cpu and not torch.compiler.is_compiling()
+
+    def extra_repr(self) -> str:
+        shown = [repr(self.name), *(f"{k}={v!r}" for k, v in self.parameters_.items())]
+        return ", ".join([*shown, f"reduction={self.reduction!r}"])
+
+
+class Loss(LossModule):
     """A loss used as `torch.nn.CrossEntropyLoss` is. Made by `build` or `anl`.
 
     Called with logits (N, K, ...) of any floating dtype and targets (N, ...) int64, it gives a
@@ -25,13 +65,6 @@ class Loss(nn.Module):
 
     Shapes and dtypes are checked at every call, class ids only where they lie in the CPU's memory:
     on a GPU reading them back would stall every step, so call `check_labels` once per data set.
-
-    Attributes
-    ----------
-    name : str
-        Name in `names()`, or the one given to `anl`.
-    parameters_ : dict
-        The loss's own parameters (alpha, beta, ...); it has nothing to train.
     """
 
     def __init__(
@@ -42,14 +75,8 @@ class Loss(nn.Module):
         reduction: str = "mean",
         ignore_index: int = -100,
     ) -> None:
-        super().__init__()
-        if reduction not in ("none", "mean", "sum"):
-            raise ValueError(f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
-        self.name = name
+        super().__init__(name, parameters, reduction, ignore_index)
         self.function = function
-        self.parameters_ = parameters
-        self.reduction = reduction
-        self.ignore_index = _integer("ignore_index", ignore_index)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Reduced loss; see the class."""
@@ -59,8 +86,7 @@ class Loss(nn.Module):
             # On a CPU gather itself refuses an id outside 0..K-1, wrong or to be ignored. Relying
             # on that, and not looking first, saves small batches a twentieth of their time.
             try:
-                values = self.function(logits, targets)  # (N, ...)
-                return values if self.reduction == "none" else getattr(values, self.reduction)()
+                return self.reduced(self.function(logits, targets))  # (N, ...)
             except RuntimeError:
                 if not ((targets < 0) | (targets >= K)).any():
                     raise
@@ -74,9 +100,6 @@ class Loss(nn.Module):
             return total
         return total / (targets != self.ignore_index).sum().clamp(min=1)
 
-    def _readable(self, targets: Tensor) -> bool:
-        return targets.is_cpu and not torch.compiler.is_compiling()
-
     def unreduced(self, logits: Tensor, targets: Tensor) -> Tensor:
         """One value per target, (N, ...), 0 where ignored.
 
@@ -86,20 +109,16 @@ class Loss(nn.Module):
         values = self.function(logits, torch.where(keep, targets, 0))
         return torch.where(keep, values, 0)
 
-    def extra_repr(self) -> str:
-        shown = [repr(self.name), *(f"{k}={v!r}" for k, v in self.parameters_.items())]
-        return ", ".join([*shown, f"reduction={self.reduction!r}"])
-
 
 def build(
     name: str, reduction: str = "mean", ignore_index: int = -100, **parameters: float
-) -> Loss:
+) -> LossModule:
     """Make a loss by name, e.g. ``build("anl-ce", alpha=5, beta=5)``.
 
     Parameters
     ----------
     name : str
-        One of `names()`.
+        One of `names()`, which gives a `Loss`, or of `mask_names()`.
     reduction : {"mean", "sum", "none"}
         As in `torch.nn.CrossEntropyLoss`.
     ignore_index : int
@@ -118,6 +137,9 @@ def build(
     """
     found = entry(name)
     settings = {**found.defaults, **{k: found.read(k, v) for k, v in parameters.items()}}
+    if found.of_masks:
+        made: LossModule = found.function(reduction, ignore_index, **settings)
+        return made
     return Loss(name, partial(found.function, **settings), settings, reduction, ignore_index)
 
 

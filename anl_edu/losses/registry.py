@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor
 
-Function = TypeVar("Function", bound=Callable[..., Tensor])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,14 @@ class Entry(NamedTuple):
     """One registered loss. A range of ``bool`` means True or False."""
 
     name: str
-    function: Callable[..., Tensor]
+    function: Callable[..., Any]
     defaults: Mapping[str, Any]
     ranges: Mapping[str, Range | type[bool]]
+
+    @property
+    def of_masks(self) -> bool:
+        """Whether it is a module of whole masks, and no function of single labels."""
+        return inspect.isclass(self.function)
 
     def read(self, key: str, value: object) -> float | bool:
         """Return ``value`` as a float (or bool) that parameter ``key`` may have, or raise."""
@@ -69,14 +74,17 @@ _ENTRIES: dict[str, Entry] = {}
 
 
 def loss(name: str, **ranges: Range | type[bool]) -> Callable[[Function], Function]:
-    """Register the function below it as the loss ``name``, and leave it as it is.
+    """Register the function or class below it as the loss ``name``, and leave it as it is.
+
+    A function takes ``(logits, targets)``, a class of modules ``(reduction, ignore_index)``, and
+    both take the loss's parameters after these two.
 
     Parameters
     ----------
     name : str
         For `build`, in lower case.
     **ranges
-        For every parameter after ``(logits, targets)`` the values it may take: `at_least(...)`,
+        For every parameter after the first two the values it may take: `at_least(...)`,
         `above(...)`, or ``bool`` for a switch. Its default must be one of them.
 
     Raises
@@ -114,13 +122,21 @@ def loss(name: str, **ranges: Range | type[bool]) -> Callable[[Function], Functi
 
 
 def names() -> tuple[str, ...]:
-    """Every name that `build` knows."""
-    return tuple(_ENTRIES)
+    """Every loss of single labels that `build` knows, those of images and of pixels alike."""
+    return tuple(name for name, e in _ENTRIES.items() if not e.of_masks)
+
+
+def mask_names() -> tuple[str, ...]:
+    """Every loss of whole masks that `build` knows."""
+    return tuple(name for name, e in _ENTRIES.items() if e.of_masks)
 
 
 def label(name: str) -> str:
     """Return the name as the papers print it: ``"anl-ce"`` gives ``"ANL-CE"``."""
-    return name.upper() if name.lower() in _ENTRIES else name
+    found = _ENTRIES.get(name.lower())
+    if found is None:
+        return name
+    return found.name.title() if found.of_masks else name.upper()
 
 
 def defaults(name: str) -> dict[str, Any]:
@@ -137,7 +153,7 @@ def entry(name: str) -> Entry:
 
 def functions() -> dict[str, Callable[..., Tensor]]:
     """Every registered function under its own name in Python: ``"nce_mae"`` for "nce+mae"."""
-    return {e.function.__name__: e.function for e in _ENTRIES.values()}
+    return {e.function.__name__: e.function for e in _ENTRIES.values() if not e.of_masks}
 
 
 def read(what: str, value: object, allowed: Range | type[bool]) -> float | bool:

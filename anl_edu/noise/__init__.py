@@ -7,6 +7,7 @@ rows of T sum to 1. A drawn set never has exactly the nominal rate: always show 
 from anl_edu.noise.draw import Realised, corrupt, exact_counts, realised
 from anl_edu.noise.instance import instance_dependent, wrong_class_shares
 from anl_edu.noise.kinds import KINDS, Kind, check, kind, label, noisy_labels, parse, transition
+from anl_edu.noise.masks import RealisedMasks, corrupt_masks, realised_masks
 from anl_edu.noise.matrices import (
     CIFAR10_FLIPS,
     CIFAR100_SUPERCLASS,
@@ -26,11 +27,13 @@ __all__ = [
     "MNIST_FLIPS",
     "Kind",
     "Realised",
+    "RealisedMasks",
     "asymmetric_cifar10",
     "asymmetric_cifar100",
     "asymmetric_mnist",
     "check",
     "corrupt",
+    "corrupt_masks",
     "exact_counts",
     "flips",
     "instance_dependent",
@@ -40,6 +43,7 @@ __all__ = [
     "pair_flip",
     "parse",
     "realised",
+    "realised_masks",
     "symmetric",
     "transition",
     "wrong_class_shares",

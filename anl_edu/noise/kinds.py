@@ -15,6 +15,7 @@ from torch import Tensor
 
 from anl_edu.noise.draw import corrupt
 from anl_edu.noise.instance import instance_dependent
+from anl_edu.noise.masks import corrupt_masks
 from anl_edu.noise.matrices import (
     asymmetric_cifar10,
     asymmetric_cifar100,
@@ -26,6 +27,8 @@ from anl_edu.noise.matrices import (
 
 if TYPE_CHECKING:
     from anl_edu.data import ImageData
+
+WITH_MASKS = ("scenes", "isic2017", "oxford-pets")  # data sets whose labels are masks
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Kind:
         ``draw(images, rate, generator)`` gives the noisy labels (N,), for kinds without a matrix.
     only
         The data sets on which ``draw`` exists; empty means all.
+    of_images
+        Whether it needs one label an image, and so does not exist on sets with masks.
     rated
         Whether it takes a rate; human labels and "none" have their own.
     """
@@ -53,6 +58,7 @@ class Kind:
     special: Mapping[str, Callable[[float], Tensor]] = field(default_factory=dict)
     draw: Callable[[ImageData, float, torch.Generator], Tensor] | None = None
     only: tuple[str, ...] = ()
+    of_images: bool = False
     rated: bool = True
 
     @property
@@ -61,6 +67,8 @@ class Kind:
 
     def exists_on(self, dataset: str | int) -> bool:
         """Tell whether the kind is defined on a data set, or for a mere number of classes."""
+        if self.of_images and dataset in WITH_MASKS:
+            return False
         if self.special:
             return dataset in self.special
         return not self.only or dataset in self.only
@@ -77,6 +85,17 @@ def _human(which: str, dataset: str) -> Kind:
         draw=lambda images, rate, generator: images.human_labels(which),
         only=(dataset,),
         rated=False,
+    )
+
+
+def _masks(way: str, says: str) -> Kind:
+    """Return a kind whose rate is the share of masks that are corrupted, at the usual strength."""
+    return Kind(
+        says,
+        draw=lambda images, rate, generator: corrupt_masks(
+            images.y_train, images.num_classes, way, rate, generator=generator
+        ),
+        only=WITH_MASKS,
     )
 
 
@@ -97,12 +116,19 @@ KINDS: Mapping[str, Kind] = {
         "the next class of the true superclass",
         special={"cifar100": lambda rate: asymmetric_cifar100(rate, "superclass")},
     ),
-    "instance": Kind("by what the image looks like", draw=_instance),
+    "instance": Kind("by what the image looks like", draw=_instance, of_images=True),
     **{
         f"human-{which}": _human(which, "cifar10")
         for which in ("aggregate", "random1", "random2", "random3", "worst")
     },
     "human-noisy": _human("noisy", "cifar100"),
+    "mask-mixed": _masks("mixed", "masks too large, too small or displaced"),
+    "mask-dilation": _masks("dilation", "masks too large"),
+    "mask-erosion": _masks("erosion", "masks too small"),
+    "mask-displacement": _masks("displacement", "masks displaced"),
+    "mask-boundary": _masks("boundary", "edges of masks drawn unsteadily"),
+    "mask-confusion": _masks("confusion", "objects under another class"),
+    "mask-missing": _masks("missing", "objects forgotten"),
 }
 
 
@@ -193,4 +219,5 @@ def noisy_labels(name: str, images: ImageData, rate: float, generator: torch.Gen
     if found.draw is not None:
         return found.draw(images, rate, generator)
     T = transition(name, rate, images.name if found.special else images.num_classes)
-    return corrupt(images.y_train, T, generator=generator)
+    y = images.y_train  # of masks, every pixel is a label
+    return corrupt(y.flatten(), T, generator=generator).view_as(y)

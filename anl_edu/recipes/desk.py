@@ -7,6 +7,17 @@ from typing import Any
 DESK: dict[str, dict[str, Any]] = {
     "digits": {"like": "cifar10", "model": "mlp", "epochs": 60, "batch_size": 64, "lr": 0.05},
     "digit-pairs": {"like": "cifar100", "model": "mlp", "epochs": 60, "batch_size": 64, "lr": 0.05},
+    "scenes": {
+        "like": "cifar10",
+        "model": "unet",
+        "model_options": {"widths": (16, 32, 64, 96)},
+        "epochs": 24,
+        "batch_size": 4,
+        "lr": 0.1,
+        "train_images": 600,
+        "test_images": 200,
+        "train_eval": 200,
+    },
     # 60 % symmetric noise, 5,000 images: the shape of the published result (CE memorises and falls,
     # ANL does not) in about a minute on one core. Flips only: random crops on top would keep a
     # network this small from memorising within 30 epochs. One learning rate for all. Biases start

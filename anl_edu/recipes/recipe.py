@@ -148,7 +148,7 @@ class Recipe:
         """Learning rate of a 1-based epoch."""
         return self.lr * _SCHEDULES[self.schedule](self, epoch)
 
-    def build_loss(self) -> losses.Loss:
+    def build_loss(self) -> losses.LossModule:
         """Mean loss, from `losses.build`."""
         return losses.build(self.loss, **dict[str, Any](self.loss_parameters))
 

@@ -79,8 +79,9 @@ def settings(
     """
     if dataset not in LOSSES:
         raise ValueError(f"nothing published for {dataset!r}; known: {', '.join(LOSSES)}")
-    if loss not in losses.names():
-        raise ValueError(f"unknown loss {loss!r}; known: {', '.join(losses.names())}")
+    known = (*losses.names(), *losses.mask_names())
+    if loss not in known:
+        raise ValueError(f"unknown loss {loss!r}; known: {', '.join(known)}")
     if rate is not None and not 0 <= rate <= 1:
         raise ValueError(f"noise rate must be between 0 and 1, got {rate!r}")
     if noise is not None and not kind(noise).rated:

@@ -158,7 +158,8 @@ class Live(Iterator[EpochRecord]):
         if not self.records:
             raise ValueError(f"run {self.spec.stem} has no records yet")
         said = self.predict(self.data.x_test).argmax(1)
-        counts = noise.realised(self.data.y_test, said, self.data.num_classes).counts  # (K, K)
+        true = self.data.y_test.flatten()
+        counts = noise.realised(true, said.flatten(), self.data.num_classes).counts  # (K, K)
         confusion = tuple(tuple(row) for row in counts.tolist())
         return Run(self.spec, self.describe(), tuple(self.records), confusion)
 

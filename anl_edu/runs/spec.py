@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from anl_edu import noise, recipes
-from anl_edu.data import shape_of
+from anl_edu import losses, noise, recipes
+from anl_edu.data import SETS, shape_of
 from anl_edu.recipes import Recipe
 from anl_edu.recipes.recipe import Frozen
 from anl_edu.runs.protocol import identity
@@ -86,6 +86,8 @@ class RunSpec:
         recipe.build_loss()
         noise.check(self.noise, self.rate, self.dataset)
         shape, num_classes = shape_of(self.dataset)
+        if self.loss in losses.mask_names() and not SETS[self.dataset].masks:
+            raise ValueError(f"loss {self.loss!r} compares masks, and {self.dataset} has none")
         with torch.device("meta"):  # shapes alone, no weights
             from anl_edu import models
 

@@ -40,6 +40,14 @@ MEASURES: Mapping[str, Measure] = {
         lambda run: run.last.memorised,
         lowest_is_best=True,
     ),
+    "dice": Measure(
+        "mean Dice of the classes but the background at the last epoch",
+        lambda run: run.last.mean_dice,
+    ),
+    "worst-dice": Measure(
+        "Dice of the worst class but the background at the last epoch",
+        lambda run: run.last.worst_dice,
+    ),
 }
 
 
@@ -265,7 +273,8 @@ def _table(
     cells: Mapping[tuple[Row, Column], list[Run]],
     apart: str,
 ) -> Table:
-    known, kinds = list(losses.names()), list(noise.KINDS)
+    known = [*losses.names(), *losses.mask_names()]
+    kinds = list(noise.KINDS)
 
     def place(row: Row) -> tuple[Any, ...]:
         known_loss = row.loss in known  # a reader's own comes last

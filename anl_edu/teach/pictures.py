@@ -54,7 +54,7 @@ def pictures(
     for r, (name, picked) in enumerate(chosen.items()):
         for c, i in enumerate(picked):
             fig.add_layout_image(
-                source=_png(data.x_train[i]), xref="x", yref="y", x=c, y=r, sizex=0.86,
+                source=png(data.x_train[i]), xref="x", yref="y", x=c, y=r, sizex=0.86,
                 sizey=0.72, xanchor="center", yanchor="middle", layer="above",
             )  # fmt: skip
             true, given = captions[name][c]
@@ -90,7 +90,7 @@ def pictures(
     return fig
 
 
-def _png(image: Tensor) -> str:
+def png(image: Tensor) -> str:
     """Return a (C, H, W) uint8 image as a data address, enlarged without smoothing."""
     pixels = image.permute(1, 2, 0).numpy()
     picture = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from anl_edu.data import ImageData
+from anl_edu.data import ImageData, ImageFiles
 
 
 def check_data(data: ImageData) -> None:
@@ -17,9 +17,13 @@ def check_data(data: ImageData) -> None:
                 f"x_{part} must be uint8 images (N, C, H, W), got {tuple(x.shape)} of {x.dtype}; "
                 "they are normalised in training"
             )
-        _check_labels(f"y_{part}", y, len(x), data.num_classes)
+        of_masks = (len(x), *x.shape[2:])
+        _check_labels(f"y_{part}", y, of_masks if data.masks else (len(x),), data.num_classes)
     if data.y_clean is not None:
-        _check_labels("y_clean", data.y_clean, len(data.x_train), data.num_classes)
+        shape = tuple(data.y_train.shape)
+        _check_labels("y_clean", data.y_clean, shape, data.num_classes)
+    if data.masks and isinstance(data.x_train, ImageFiles):
+        raise TypeError("images with masks must be in memory; they are files")
     if data.x_train.shape[1:] != data.x_test.shape[1:]:
         shapes = (tuple(data.x_train.shape[1:]), tuple(data.x_test.shape[1:]))
         raise ValueError(f"training images are {shapes[0]} and test images {shapes[1]}")
@@ -27,9 +31,10 @@ def check_data(data: ImageData) -> None:
         raise ValueError("the training set is empty")
 
 
-def _check_labels(name: str, y: Tensor, n: int, num_classes: int) -> None:
-    if y.dtype != torch.int64 or y.shape != (n,):
-        raise ValueError(f"{name} must be ({n},) int64, got {tuple(y.shape)} of {y.dtype}")
+def _check_labels(name: str, y: Tensor, shape: tuple[int, ...], num_classes: int) -> None:
+    if y.dtype != torch.int64 or y.shape != shape:
+        said = f"({shape[0]},)" if len(shape) == 1 else str(shape)
+        raise ValueError(f"{name} must be {said} int64, got {tuple(y.shape)} of {y.dtype}")
     if len(y) and not 0 <= int(y.min()) <= int(y.max()) < num_classes:
         found = f"{int(y.min())}..{int(y.max())}"
         raise ValueError(f"{name} must lie in 0..{num_classes - 1}; found {found}")

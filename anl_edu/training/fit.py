@@ -59,12 +59,15 @@ def fit(
     Parameters
     ----------
     model
-        Takes normalised images ``(B, C, H, W)``, gives logits ``(B, K)``. Moved to the device.
+        Takes normalised images ``(B, C, H, W)``, gives logits ``(B, K)``, or ``(B, K, H, W)`` for
+        masks. Moved to the device.
         State that is not in its ``state_dict`` is not restored after an interrupt or a resume.
     data
         Images as uint8 or as files, with the (perhaps wrong) labels to learn from.
     loss
-        Mean loss of float32 logits ``(B, K)`` and labels ``(B,)``, e.g. ``recipe.build_loss()``.
+        Mean loss of float32 logits ``(B, K)`` and labels ``(B,)``, or of ``(B, K, H, W)`` and masks
+        ``(B, H, W)`` in which -100 is to be ignored, e.g. ``recipe.build_loss()``. What a module
+        has to learn itself is learned with the model, without penalties.
     recipe
         Optimiser, schedule, penalties, augmentation and precision.
     seed
@@ -124,7 +127,7 @@ def predict(
     precision: str = "float32",
     workers: int | None = None,
 ) -> Tensor:
-    """Logits ``(N, K)``, float32 on the CPU, of uint8 images ``(N, C, H, W)``, in eval mode.
+    """Logits ``(N, K, ...)``, float32 on the CPU, of uint8 images ``(N, C, H, W)``, in eval mode.
 
     Files are read as test images are, a few at a time, by ``workers`` processes as in `fit`.
 
@@ -140,8 +143,8 @@ def predict(
     forward = forward_in(model, devices.precision(precision, where), where)
     normalise = Normalise(mean, std, where)
     try:
-        parts = (forward(normalise(part)).cpu() for part in _streamed(x, where, workers))
-        return rows_of(parts, len(x))
+        parts = ((forward(normalise(part)).cpu(),) for part in _streamed(x, where, workers))
+        return rows_of(parts, len(x))[0]
     finally:
         model.train(was_training)
 
@@ -163,8 +166,11 @@ def evaluate(
     precision: str = "float32",
     workers: int | None = None,
 ) -> float:
-    """Accuracy (0..1) on uint8 images ``(N, C, H, W)`` with labels ``(N,)``; NaN when empty."""
-    if y.shape != x.shape[:1]:
+    """Accuracy (0..1) on uint8 images ``(N, C, H, W)`` with labels ``(N,)``; NaN when empty.
+
+    With masks ``(N, H, W)`` it is the share of their pixels.
+    """
+    if tuple(y.shape) not in ((len(x),), (len(x), *x.shape[2:])):
         raise ValueError(f"y must be ({len(x)},) for {len(x)} images, got {tuple(y.shape)}")
     if len(y) == 0:
         return math.nan

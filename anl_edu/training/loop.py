@@ -9,11 +9,10 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from anl_edu import atomic, gradients, losses
 from anl_edu.data import ImageData
@@ -26,7 +25,7 @@ from anl_edu.training.checks import check_data
 from anl_edu.training.identity import digest, identify
 from anl_edu.training.processes import Processes
 from anl_edu.training.record import EpochRecord
-from anl_edu.training.sources import Source, rows_of, source
+from anl_edu.training.sources import Source, parted, rows_of, source
 from anl_edu.training.spread import over_processes
 
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -71,11 +70,15 @@ class Trainer:
         self.forward = forward_in(compiled, self.dtype, self.where)
         self.evaluate = forward_in(model, self.dtype, self.where)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.of_loss = list(loss.to(self.where).parameters()) if isinstance(loss, nn.Module) else []
         # float16's gradients underflow unless the loss is scaled up; bfloat16's do not
         scaled = self.dtype == torch.float16
         self.scaler = torch.amp.GradScaler(self.where.type, enabled=scaled)
+        groups: list[dict[str, Any]] = [{"params": self.parameters}]
+        if self.of_loss:  # T-Loss learns its degrees of freedom: no penalty pulls at them
+            groups.append({"params": self.of_loss, "weight_decay": 0.0})
         self.optimizer = torch.optim.SGD(
-            self.parameters,
+            groups,
             lr=recipe.lr,
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
@@ -87,7 +90,9 @@ class Trainer:
             for p in self.parameters:
                 self.optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
         self.normalise = Normalise(data.mean, data.std, self.where)
-        self.train = source(data.x_train, recipe.augment, self.where, workers)
+        self.masks = data.masks
+        masks = data.y_train if data.masks else None
+        self.train = source(data.x_train, recipe.augment, self.where, workers, masks)
         self.y_train = data.y_train.to(self.where)  # (N,)
         self.test = source(data.x_test, (), self.where, workers)
         self.y_test = data.y_test.to(self.where)
@@ -160,7 +165,11 @@ class Trainer:
             batches.pop()  # batch norm has no variance of one image; it comes next epoch
         shares = [self.processes.share(batch) for batch in batches]
         for x, batch in zip(self.train.augmented(shares, generator), batches, strict=True):
-            yield self.normalise(x), self.y_train[batch]
+            if self.masks:
+                images, y = parted(x)
+                yield self.normalise(images), self.processes.gather(y, len(batch))
+            else:
+                yield self.normalise(x), self.y_train[batch]
 
     def _epoch(self, epoch: int) -> EpochRecord:
         start = time.perf_counter()
@@ -197,8 +206,11 @@ class Trainer:
             objective = loss + recipe.entropy * losses.entropy_regularizer(logits)
         # gradients are averaged over the processes, and each has that of its own images alone
         self.scaler.scale(objective * self.processes.size).backward()
+        for p in self.of_loss:  # of all images, in every process
+            if p.grad is not None:
+                p.grad /= self.processes.size
         self.scaler.unscale_(self.optimizer)
-        apply_l1_and_clip(self.parameters, recipe.l1, recipe.clip_norm)
+        apply_l1_and_clip(self.parameters, recipe.l1, recipe.clip_norm, self.of_loss)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
@@ -206,48 +218,71 @@ class Trainer:
 
     @torch.no_grad()
     def _record(self, epoch: int, lr: float, loss: Tensor, start: float) -> EpochRecord:
-        test = self._right(self.test, self.y_test)
-        K = self.classes
-        logits = self._logits(self.probe)
-        predicted, wrong = logits.argmax(1), self.y_probe != self.y_probe_clean
+        test = self._look(self.test, self.y_test)
+        train = self._look(self.probe, self.y_probe, self.track_gradients)
+        held = self._look(self.held_out, self.y_held_out)
+        K, wrong = self.classes, self.y_probe != self.y_probe_clean
         parts = (
-            test,
-            (predicted == self.y_probe)[~wrong],
-            (predicted == self.y_probe_clean)[wrong],
-            (predicted == self.y_probe)[wrong],
-            self._right(self.held_out, self.y_held_out),
+            (train.said == self.y_probe)[~wrong],
+            (train.said == self.y_probe_clean)[wrong],
+            (train.said == self.y_probe)[wrong],
+            held.said == self.y_held_out,
         )
-        of_class = F.one_hot(self.y_test, K).float()  # (M, K)
+        pairs = (self.y_test * K + test.said).flatten()
+        counts = (
+            torch.bincount(pairs, minlength=K * K).view(K, K).float()
+        )  # true class, class named
         # float32, as MPS has no float64: counts are exact in it up to 2**24. Read back once.
-        read = [loss[None], of_class.T @ test.float(), of_class.sum(0), logits.softmax(1).mean(0)]
+        read = [loss[None], counts.diagonal(), counts.sum(1), counts.sum(0), train.mean.mean(0)]
         read.extend(part.float().sum()[None] for part in parts)
         values = torch.cat(read).tolist()
-        train_loss, counts = values[0], values[1 + 3 * K :]
-        hits, sizes, mean = (tuple(values[1 + k * K : 1 + (k + 1) * K]) for k in range(3))
-        accuracy, clean, true, memorised, held = (
-            count / len(part) if len(part) else math.nan
-            for count, part in zip(counts, parts, strict=True)
+        train_loss, sums = values[0], values[1 + 4 * K :]
+        hits, sizes, named, mean = (tuple(values[1 + k * K : 1 + (k + 1) * K]) for k in range(4))
+        accuracy = _share(sum(hits), sum(sizes))
+        clean, true, memorised, held_out = (
+            _share(count, part.numel()) for count, part in zip(sums, parts, strict=True)
         )
-        recalls = tuple(h / n if n else math.nan for h, n in zip(hits, sizes, strict=True))
+        recalls = tuple(map(_share, hits, sizes))
+        dice = None
+        if self.masks:
+            both = (n + m for n, m in zip(sizes, named, strict=True))
+            dice = tuple(map(_share, (2 * h for h in hits), both))
         share = None
-        if self.track_gradients:
-            norms = gradients.per_sample_logit_norms(self.loss, logits, self.y_probe)
-            share = float(gradients.shares(norms, wrong).wrong)
+        if train.norms is not None:
+            share = float(gradients.shares(train.norms.flatten(), wrong.flatten()).wrong)
         best = max([accuracy, *(r.best_accuracy for r in self.records[-1:])])
         seconds = time.perf_counter() - start
         return EpochRecord(
             epoch, self.recipe.epochs, train_loss, lr, accuracy, best, clean, true, memorised,
-            share, seconds, held if self.recipe.held_out else None, recalls, mean,
+            share, seconds, held_out if self.recipe.held_out else None, recalls, mean, dice,
         )  # fmt: skip
 
-    def _right(self, images: Source | None, y: Tensor) -> Tensor:
-        return self._logits(images).argmax(1) == y if images and len(y) else y.bool()  # (N,)
-
-    def _logits(self, images: Source) -> Tensor:
+    def _look(self, images: Source | None, y: Tensor, norms: bool = False) -> _Look:
+        """Predict images; they keep no logits, which for masks would be gigabytes."""
+        if images is None or not len(y):
+            return _Look(y, y.new_zeros(0, self.classes).float(), None)
         mine = self.processes.rows(len(images))
-        logits = (self.evaluate(self.normalise(x)) for x in images.plain(mine))
-        total = len(range(*mine.indices(len(images))))
-        return self.processes.gather(rows_of(logits, total), len(images))
+        labels = y[mine]
+
+        def looked() -> Iterator[tuple[Tensor, ...]]:
+            at = 0
+            for x in images.plain(mine):
+                logits = self.evaluate(self.normalise(x))  # (B, K, ...)
+                p = logits.softmax(1)
+                mean = p.flatten(2).mean(2) if self.masks else p  # (B, K)
+                part = labels[at : at + len(x)]
+                at += len(x)
+                length = (self._norms(logits, part),) if norms else ()
+                yield logits.argmax(1), mean, *length
+
+        total = len(labels)
+        found = [self.processes.gather(rows, len(images)) for rows in rows_of(looked(), total)]
+        return _Look(found[0], found[1], found[2] if norms else None)
+
+    def _norms(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Length of each label's gradient at its logits, of the shape of ``y``."""
+        rows = logits.movedim(1, -1).flatten(0, -2)  # (labels, K)
+        return gradients.per_sample_logit_norms(self.loss, rows, y.flatten()).view(y.shape)
 
     # --- checks, checkpoints -----------------------------------------------------------
 
@@ -263,10 +298,11 @@ class Trainer:
     def _check_model(self, num_classes: int) -> None:
         self.model.eval()
         got = self.evaluate(self.normalise(next(self.probe.plain(slice(1))))).shape
-        if tuple(got) != (1, num_classes):
+        wanted = (1, num_classes, *(self.y_train.shape[1:]))
+        if tuple(got) != wanted:
             raise ValueError(
-                f"the data has {num_classes} classes: the model must give logits "
-                f"(1, {num_classes}) for one image; got {tuple(got)}"
+                f"the data has {num_classes} classes{' for each pixel' * self.masks}: the model "
+                f"must give logits {wanted} for one image; got {tuple(got)}"
             )
 
     def _settings(self, data: ImageData) -> dict[str, str]:
@@ -288,6 +324,7 @@ class Trainer:
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "scaler": self.scaler.state_dict(),
+                "loss": [p.data for p in self.of_loss],
             }
         )
 
@@ -296,6 +333,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        for p, kept in zip(self.of_loss, state.get("loss", []), strict=True):
+            p.data.copy_(kept)
         self.model.eval()
         self.learner.eval()
 
@@ -324,8 +363,15 @@ class Trainer:
 
 
 @torch.no_grad()
-def apply_l1_and_clip(parameters: Sequence[Tensor], l1: float, clip_norm: float | None) -> None:
+def apply_l1_and_clip(
+    parameters: Sequence[Tensor],
+    l1: float,
+    clip_norm: float | None,
+    others: Sequence[Tensor] = (),
+) -> None:
     """Add the gradient of ``l1 * sum|theta|`` to ``.grad``, then clip the joint norm.
+
+    ``others`` are clipped with them, without a penalty.
 
     The same as adding the penalty to the loss before ``backward`` (its gradient is the sign,
     0 at 0), without building a graph over every parameter. In the authors' code, too, the norm is
@@ -338,7 +384,7 @@ def apply_l1_and_clip(parameters: Sequence[Tensor], l1: float, clip_norm: float 
         grads = [p.grad for p in given if p.grad is not None]
         torch._foreach_add_(grads, torch._foreach_sign(given), alpha=l1)
     if clip_norm is not None:
-        nn.utils.clip_grad_norm_(given, clip_norm)
+        nn.utils.clip_grad_norm_([*given, *others], clip_norm)
 
 
 def forward_in(
@@ -354,6 +400,18 @@ def forward_in(
         return logits.float()
 
     return forward
+
+
+class _Look(NamedTuple):
+    """What a model says of images."""
+
+    said: Tensor  # (N, ...) int64, the largest logit
+    mean: Tensor  # (N, K) softmax, its mean over an image's pixels
+    norms: Tensor | None  # (N, ...) lengths of the gradients at the logits
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
 
 
 def _channels_last(model: nn.Module) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
+from statistics import fmean
 from typing import Any
 
 
 @dataclass(frozen=True)
 class EpochRecord:
     """What one epoch did. Accuracies and shares are fractions in 0..1, NaN for an empty part.
+
+    Where labels are masks, accuracies and shares are of pixels.
 
     The parts of the training set are predicted without augmentation at the epoch's end. In
     float16 ``train_loss`` is the mean over the batches whose loss is finite: a step that overflows
@@ -33,12 +36,30 @@ class EpochRecord:
     recalls: tuple[float, ...] | None = None
     # (K,) p_bar: mean of the softmax over the training images that are predicted
     mean_prediction: tuple[float, ...] | None = None
+    # (K,) Dice of each class over all test pixels, of masks alone; NaN for a class in neither
+    dice: tuple[float, ...] | None = None
 
     @property
     def worst_recall(self) -> float:
         """The lowest recall of any class; NaN where recalls were not recorded."""
         there = [r for r in self.recalls or () if not math.isnan(r)]
         return min(there, default=math.nan)
+
+    @property
+    def iou(self) -> tuple[float, ...] | None:
+        """Intersection over union of each class (K,): Dice / (2 - Dice)."""
+        return self.dice and tuple(d / (2 - d) for d in self.dice)
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean Dice of the classes but 0, the background; NaN where it was not recorded."""
+        there = [d for d in (self.dice or ())[1:] if not math.isnan(d)]
+        return fmean(there) if there else math.nan
+
+    @property
+    def worst_dice(self) -> float:
+        """The lowest Dice of a class but the background's; NaN where it was not recorded."""
+        return min((d for d in (self.dice or ())[1:] if not math.isnan(d)), default=math.nan)
 
     @property
     def prediction_entropy(self) -> float:

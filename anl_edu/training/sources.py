@@ -17,6 +17,7 @@ from anl_edu.training.augment import Augment
 from anl_edu.training.chance import mix
 
 EVALUATION_BATCH = 500  # images; larger ones leave the CPU's cache
+IGNORED = -100  # a pixel that counts for nothing: the losses' own ignore_index
 FILES_AT_A_TIME = 64  # so many are decoded for an evaluation: readers hold a few of these each
 _ON_DISK = ("flip", "resized-crop", "colour-jitter")
 
@@ -34,7 +35,11 @@ class Source(Protocol):
 
 
 def source(
-    images: Images, augment: Sequence[str], where: torch.device, workers: int | None
+    images: Images,
+    augment: Sequence[str],
+    where: torch.device,
+    workers: int | None,
+    masks: Tensor | None = None,
 ) -> Source:
     """Return the source of these images, on the device ``where``.
 
@@ -47,6 +52,9 @@ def source(
         alone.
     workers
         Processes that read files; see `Files`.
+    masks
+        int64 (N, H, W) of images in memory: they move with their images, which come with a channel
+        more. `parted` takes it off again.
 
     Raises
     ------
@@ -55,7 +63,23 @@ def source(
     """
     if isinstance(images, ImageFiles):
         return Files(images, augment, where, workers)
-    return Memory(images, augment, where)
+    return Memory(images if masks is None else _with_masks(images, masks), augment, where)
+
+
+def parted(batch: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the images (B, C, H, W) of a batch of `source` with masks, and the masks (B, H, W).
+
+    Where an augmentation looked beyond the image's edge the mask says ``IGNORED``.
+    """
+    y = batch[:, -1].long() - 1
+    return batch[:, :-1], torch.where(y < 0, IGNORED, y)
+
+
+def _with_masks(images: Tensor, masks: Tensor) -> Tensor:
+    """Add the masks as a channel: class + 1, for what lies outside is filled with 0."""
+    if int(masks.max()) > 254:
+        raise ValueError(f"masks have class {int(masks.max())}; up to 254 can be trained on")
+    return torch.cat([images, (masks + 1).to(torch.uint8)[:, None]], 1)
 
 
 class Memory:
@@ -139,20 +163,24 @@ class Files:
             )
 
 
-def rows_of(batches: Iterable[Tensor], total: int) -> Tensor:
-    """Return the rows of batches (B, ...) in one tensor (total, ...); each batch is let go at once.
+def rows_of(batches: Iterable[tuple[Tensor, ...]], total: int) -> list[Tensor]:
+    """Return the rows of batches in one tensor a column; each batch is let go at once.
+
+    A batch is a tuple of tensors (B, ...), of each of which ``total`` rows come together.
 
     A list of them would leave small blocks between the large ones that a batch frees, which
     glibc then does not use again: memory would grow by every batch's images.
     """
-    rows, at = None, 0
+    columns: list[Tensor] = []
+    at = 0
     for batch in batches:
-        if rows is None:
-            rows = batch.new_empty((total, *batch.shape[1:]))
-        rows[at : at + len(batch)] = batch
-        at += len(batch)
-    assert rows is not None, "a source gives at least one batch"
-    return rows
+        if not columns:
+            columns = [part.new_empty((total, *part.shape[1:])) for part in batch]
+        for rows, part in zip(columns, batch, strict=True):
+            rows[at : at + len(part)] = part
+        at += len(batch[0])
+    assert columns, "a source gives at least one batch"
+    return columns
 
 
 def spare_cores(trainers: int | None = None) -> int:

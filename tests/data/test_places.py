@@ -33,7 +33,7 @@ def test_missing_human_labels_say_where_to_put_them(folder):
     [
         (
             lambda: data.load("cifar11"),
-            "'cifar11': use one of digits, digit-pairs, cifar10, cifar100",
+            "'cifar11': use one of digits, digit-pairs, scenes, cifar10, cifar100",
         ),
         (lambda: data.human_labels("cifar10", "best"), "'best': use one of aggregate"),
         (lambda: data.human_labels("cifar100", "worst"), "'worst': use one of noisy"),

@@ -5,10 +5,12 @@ A module that draws, in `anl_edu.teach` or in a lesson's folder, is found by its
 
 from __future__ import annotations
 
+import base64
 import html.parser
 import importlib
 import importlib.util
 import inspect
+import io
 import itertools
 import json
 import pkgutil
@@ -22,11 +24,14 @@ import IPython.display
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+import torch
+from PIL import Image
 
 from anl_edu import lessons, losses
 from anl_edu import teach as figures
 from anl_edu.teach import curves, describe, lines, style
 from anl_edu.teach import figure as core
+from anl_edu.teach.mask_pictures import mask_pictures
 from anl_edu.teach.overview import overview
 
 SHARED = (
@@ -483,3 +488,24 @@ def test_a_star_stands_by_the_best_of_each_column(
     assert {word for word in words if "★" in word} == written
     assert len(words) == 5
     assert fig.layout.meta["gist"].startswith(f"Two. Best of each column: {said}")
+
+
+def test_pictures_of_masks_name_objects_and_tell_wrong_pixels() -> None:
+    true = torch.zeros(2, 16, 16, dtype=torch.int64)
+    true[0, 4:10, 4:10], true[1, 2:14, 3:6] = 1, 2
+    drawn = true.clone()
+    drawn[0, 4:10, 10:12], drawn[1, 2:14, 3:6] = 1, 3
+    images = torch.zeros(2, 3, 16, 16, dtype=torch.uint8)
+    fig = mask_pictures(images, {"drawn": drawn}, ("ground", "a", "b", "c"), true=true, title="t")
+    assert [a.text for a in fig.layout.annotations] == ["a", "c"]
+    shares = [100 * 12 / 256, 100 * 36 / 256]
+    assert list(fig.data[0].z[1]) == pytest.approx(shares)
+    assert fig.layout.meta["gist"] == f"drawn: {sum(shares) / 2:.1f} % of the pixels wrong"
+    picture = decoded(fig.layout.images[1].source)  # the first mask, four pixels for each
+    colours = {name: tuple(picture[4 * 6, 4 * x]) for name, x in (("right", 5), ("wrong", 11))}
+    assert colours["right"] != colours["wrong"] == (213, 94, 0)
+
+
+def decoded(source: str) -> np.ndarray:
+    packed = base64.b64decode(source.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(packed)).convert("RGB"))

@@ -51,6 +51,36 @@ def recipe(**changes: object) -> Recipe:
     return base.replace(**changes)
 
 
+def shapes(n: int = 30, seed: int = 0, share: float = 0.5) -> ImageData:
+    """Bright squares of two kinds on dark ground, some of their masks too large or small."""
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randint(0, 100, (n + 12, 2, 16, 12), dtype=torch.uint8, generator=g)
+    y = torch.zeros(n + 12, 16, 12, dtype=torch.int64)
+    for i in range(n + 12):
+        top, left, k = (int(torch.randint(high, (), generator=g)) for high in (10, 6, 2))
+        x[i, k, top : top + 5, left : left + 5] += 120
+        y[i, top : top + 5, left : left + 5] = k + 1
+    clean = ImageData(
+        "shapes", "made here", x[:n], y[:n], x[n:], y[n:], ("ground", "red", "green"),
+        (0.25, 0.25), (0.2, 0.2),
+    )  # fmt: skip
+    return clean.with_labels(noise.corrupt_masks(clean.y_train, 3, "mixed", share, 0.5, g))
+
+
+def mask_recipe(**changes: Any) -> Recipe:
+    base = Recipe(
+        dataset="shapes",
+        loss="ce",
+        model="unet",
+        model_options={"widths": (4, 6)},
+        epochs=3,
+        batch_size=8,
+        lr=0.1,
+        augment=("flip",),
+    )
+    return base.replace(**changes)
+
+
 def run(
     r: Recipe, d: ImageData, seed: int = 0, **options: Any
 ) -> tuple[nn.Module, list[EpochRecord]]:

@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import trees
-from small import recipe, run, tiny
+from small import mask_recipe, recipe, run, shapes, tiny
 from torch import Tensor, nn
 
 from anl_edu import atomic, data, noise, recipes, runs, training
@@ -52,7 +52,14 @@ def one_image_a_batch() -> tuple[ImageData, Recipe]:
     return tiny(n=12), Recipe("tiny", "ce", model="mlp", epochs=2, batch_size=1, l1=1e-4)
 
 
-CASES = {"mlp": mlp, "cnn": cnn, "everything": everything, "one": one_image_a_batch}
+def masks() -> tuple[ImageData, Recipe]:
+    """Labels that move with the images, and a loss that learns something itself."""
+    return shapes(), mask_recipe(loss="t-loss", augment=("flip", "crop"))
+
+
+CASES = {
+    "mlp": mlp, "cnn": cnn, "everything": everything, "one": one_image_a_batch, "masks": masks,
+}  # fmt: skip
 Trained = tuple[list[EpochRecord], dict[str, Tensor]]
 
 
