@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from anl_edu.teach.follow import Follow
 
 # Examples for the help, so that it needs no torch; tests hold them against the real names.
-DATASETS = "digits, digit-pairs, cifar10, cifar100, webvision, clothing1m"
+DATASETS = (
+    "digits, digit-pairs, scenes, cifar10, cifar100, isic2017, oxford-pets, webvision, clothing1m"
+)
 LOSSES = "ce, mae, gce, nce+rce, anl-ce, anl-fl, ..."
 NOISES = "none, symmetric, pair, asymmetric, instance, human-worst, ..."
 ALL = " (all: anl-edu names)"
