@@ -68,7 +68,8 @@ def lesion(image: Path, mask: Path, n: int, size: tuple[int, int] = (50, 40)) ->
     random = np.random.default_rng(n)
     width, height = size
     y, x = np.mgrid[:height, :width]
-    inside = (y - height / 2) ** 2 + (x - width / 2) ** 2 < random.integers(60, 200)
+    radius = min(width, height) / 2 * random.uniform(0.5, 0.8)
+    inside = (y - height / 2) ** 2 + (x - width / 2) ** 2 < radius**2
     pixels = random.normal(200, 15, (height, width, 3)) - 120 * inside[..., None]
     image.parent.mkdir(parents=True, exist_ok=True)
     mask.parent.mkdir(parents=True, exist_ok=True)

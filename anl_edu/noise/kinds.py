@@ -88,14 +88,14 @@ def _human(which: str, dataset: str) -> Kind:
     )
 
 
-def _masks(way: str, says: str) -> Kind:
+def _masks(way: str, says: str, only: tuple[str, ...] = WITH_MASKS) -> Kind:
     """Return a kind whose rate is the share of masks that are corrupted, at the usual strength."""
     return Kind(
         says,
         draw=lambda images, rate, generator: corrupt_masks(
             images.y_train, images.num_classes, way, rate, generator=generator
         ),
-        only=WITH_MASKS,
+        only=only,
     )
 
 
@@ -127,7 +127,9 @@ KINDS: Mapping[str, Kind] = {
     "mask-erosion": _masks("erosion", "masks too small"),
     "mask-displacement": _masks("displacement", "masks displaced"),
     "mask-boundary": _masks("boundary", "edges of masks drawn unsteadily"),
-    "mask-confusion": _masks("confusion", "objects under another class"),
+    "mask-confusion": _masks(
+        "confusion", "objects under another class", only=("scenes", "oxford-pets")
+    ),
     "mask-missing": _masks("missing", "objects forgotten"),
 }
 

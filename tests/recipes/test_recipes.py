@@ -104,7 +104,7 @@ def test_every_data_set_with_a_recipe_can_be_loaded() -> None:
     for scale in recipes.SCALES:
         assert set(recipes.datasets(scale)) <= set(data.names())
     assert recipes.datasets("paper") == ("cifar10", "cifar100", "webvision")
-    assert recipes.datasets() == ("digits", "digit-pairs", "cifar10")
+    assert recipes.datasets() == ("digits", "digit-pairs", "scenes", "cifar10")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_slice_made_again_lands_in_the_band(dataset: str) -> None:
     except FileNotFoundError:
         pytest.skip(f"{dataset} is not here: set ANL_EDU_DATA to a folder that holds it")
     where = {"dataset": dataset, "loss": "ce", "noise": "symmetric", "rate": 0.6, "seed": 0}
-    (run,) = runs.find(FOLDER, changes=({},), **where)
+    (run,) = runs.find(FOLDER, scale="desk", changes=({},), **where)
     if images.fingerprint != run.meta["images"]:
         pytest.skip(f"recorded on {run.meta['data']!r}, here are other images: {images.source!r}")
     again = list(itertools.islice(runs.start(run.spec, images, device="cpu"), EPOCHS[dataset]))
