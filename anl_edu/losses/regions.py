@@ -84,11 +84,12 @@ class TLoss(_OfMasks):
         """Loss of logits (N, K, ...) and targets (N, ...) int64."""
         p, e = self.regions(logits, targets)
         squares = (p - e).square().sum(2)  # (N, K)
-        # the Gammas of thousands nearly cancel: in float64
-        P = e.double().sum((1, 2)).clamp(min=1)  # (N,) pixels that count
-        nu = self.log_nu.double().exp()
+        # the Gammas of thousands nearly cancel: in float64, which MPS alone has not
+        wide = torch.float32 if p.device.type == "mps" else torch.float64
+        P = e.sum((1, 2)).to(wide).clamp(min=1)  # (N,) pixels that count
+        nu = self.log_nu.to(wide).exp()
         constant = (
             torch.lgamma(nu / 2) - torch.lgamma((nu + P) / 2) + P / 2 * torch.log(math.pi * nu)
         )
-        tail = (nu + P)[:, None] / 2 * torch.log1p(squares.double() / nu)  # (N, K)
+        tail = (nu + P)[:, None] / 2 * torch.log1p(squares.to(wide) / nu)  # (N, K)
         return self.reduced(((constant[:, None] + tail).mean(1) / P).to(p.dtype))

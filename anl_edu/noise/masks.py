@@ -19,7 +19,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from anl_edu.noise.matrices import check_generator, check_rate
+from anl_edu.noise.draw import realised
+from anl_edu.noise.matrices import check_generator, check_labels, check_rate
 
 STRENGTH = 0.7  # of the kinds of `noise.KINDS`: the larger of T-Loss's two
 _EDGE_WIDTH = 3.0  # pixels over which the edge of a jittered object waves
@@ -120,8 +121,8 @@ def realised_masks(clean: Tensor, noisy: Tensor, num_classes: int) -> RealisedMa
     _check_masks(noisy, num_classes)
     if clean.shape != noisy.shape:
         raise ValueError(f"clean masks {tuple(clean.shape)} do not match {tuple(noisy.shape)}")
-    K, wrong = num_classes, (clean != noisy).flatten(1)
-    counts = torch.bincount((clean * K + noisy).flatten(), minlength=K * K).reshape(K, K).cpu()
+    pixels = realised(clean.flatten(), noisy.flatten(), num_classes)
+    counts, wrong = pixels.counts, (clean != noisy).flatten(1)
     changed = wrong.any(1)
     foreground = (clean > 0).flatten(1).sum(1)
     each = (wrong.sum(1) / foreground.double())[changed & (foreground > 0)]
@@ -129,7 +130,7 @@ def realised_masks(clean: Tensor, noisy: Tensor, num_classes: int) -> RealisedMa
     return RealisedMasks(
         changed.double().mean().item(),
         each.mean().item() if len(each) else 0.0,
-        wrong.double().mean().item(),
+        pixels.rate,
         2 * counts.diagonal() / both,  # 0 / 0 is NaN
         counts,
     )
@@ -248,7 +249,4 @@ def _check_masks(masks: Tensor, K: int) -> None:
         raise ValueError(
             f"masks must be (N, H, W) int64, got {tuple(masks.shape)} of {masks.dtype}"
         )
-    if masks.numel():
-        low, high = (int(v) for v in torch.aminmax(masks))
-        if low < 0 or high >= K:
-            raise ValueError(f"masks hold class {low if low < 0 else high}, outside 0..{K - 1}")
+    check_labels(masks.flatten(), K, "masks")

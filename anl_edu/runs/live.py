@@ -166,9 +166,8 @@ class Live(Iterator[EpochRecord]):
     def describe(self) -> dict[str, Any]:
         """Say on what, where and in which arithmetic the run is made, as it is, not as asked."""
         seconds = [record.seconds for record in self.records]
-        known = (
-            self.data.y_clean is not None or not data_module.sets.info(self.spec.dataset).own_noise
-        )
+        own_noise = data_module.SETS[self.spec.dataset].own_noise
+        known = self.data.y_clean is not None or not own_noise
         realised = round(self.data.wrong.double().mean().item(), 6) if known else None
         several = {"processes": self.processes.size} if self.processes.size > 1 else {}
         return {

@@ -8,6 +8,7 @@ import torch
 from anl_edu import data, noise
 from anl_edu.data import ImageData, cifar
 from anl_edu.data.human import label_file
+from anl_edu.noise import kinds
 
 RATE = 0.4
 DATASETS = [*data.SETS, "mnist"]
@@ -124,6 +125,10 @@ def test_each_kind_says_what_it_does_in_one_way(name):
     ways = (kind.general is not None, bool(kind.special), kind.draw is not None)
     assert sum(ways) == 1
     assert kind.draw is not None or not kind.only
+
+
+def test_the_sets_with_masks_are_those_that_say_so():
+    assert set(kinds.WITH_MASKS) == {name for name, each in data.SETS.items() if each.masks}
 
 
 def test_transition_names():
