@@ -165,7 +165,7 @@ def test_what_was_realised_is_counted():
         ({"way": "blur"}, "way must be one of dilation, erosion, .*, got 'blur'"),
         ({"share": 1.5}, "1.5"),
         ({"strength": -0.1}, "-0.1"),
-        ({"num_classes": 5}, r"masks hold 10, outside 0\.\.4"),
+        ({"num_classes": 5, "masks": torch.full((1, 2, 2), 7)}, r"masks hold 7, outside 0\.\.4"),
         ({"masks": torch.zeros(2, 3, dtype=torch.int64)}, r"must be \(N, H, W\) int64, got \(2, 3"),
         ({"masks": torch.zeros(2, 3, 3)}, "of torch.float32"),
         ({"way": "confusion", "num_classes": 2, "masks": torch.zeros(1, 2, 2).long()}, "is 2"),
