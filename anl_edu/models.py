@@ -179,11 +179,14 @@ class UNet(nn.Module):
     Made by `unet`.
     """
 
-    def __init__(self, num_classes: int, channels: int, widths: Sequence[int]) -> None:
+    def __init__(
+        self, num_classes: int, channels: int, widths: Sequence[int], shrink: int = 1
+    ) -> None:
         super().__init__()
         widths = _positive("widths", widths, least=2)
-        _positive("num_classes and channels", (num_classes, channels))
-        self.channels, self.least = channels, 1 << (len(widths) - 1)
+        _positive("num_classes, channels and shrink", (num_classes, channels, shrink))
+        self.channels, self.shrink = channels, shrink
+        self.least = shrink << (len(widths) - 1)
         befores = (channels, *widths)
         pairs = zip(befores, widths, strict=False)
         self.down = nn.ModuleList(_two_convs(a, b) for a, b in pairs)
@@ -200,24 +203,30 @@ class UNet(nn.Module):
                 f"this unet takes images (N, {self.channels}, H, W) of at least {self.least} "
                 f"pixels a side; got {tuple(x.shape)}"
             )
-        passed = []
+        size, passed = x.shape[2:], []
+        if self.shrink > 1:
+            x = nn.functional.avg_pool2d(x, self.shrink)
         for i, block in enumerate(self.down):
             x = block(self.pool(x) if i else x)
             passed.append(x)
         for block, beside in zip(self.up, passed[-2::-1], strict=True):
             x = nn.functional.interpolate(x, beside.shape[2:], mode="nearest")  # of odd sizes, too
             x = block(torch.cat([x, beside], 1))
-        return self.head(x)
+        z = self.head(x)
+        return z if self.shrink == 1 else nn.functional.interpolate(z, size, mode="bilinear")
 
 
-def unet(num_classes: int, channels: int = 3, widths: Sequence[int] = (16, 32, 64)) -> UNet:
+def unet(
+    num_classes: int, channels: int = 3, widths: Sequence[int] = (16, 32, 64), shrink: int = 1
+) -> UNet:
     """Build a small U-Net (Ronneberger et al. 2015, arXiv 1505.04597): a class for each pixel.
 
     Two 3x3 convolutions with batch norm and ReLU at each of ``len(widths)`` sizes, halved from one
     to the next; the borders are padded, so that the logits are as large as the image, whatever its
-    size; and on the way up maps are doubled pixel by pixel.
+    size; and on the way up maps are doubled pixel by pixel. ``shrink`` averages that many pixels
+    squared into one first, which makes a step that much cheaper, and interpolates the logits.
     """
-    return UNet(num_classes, channels, widths)
+    return UNet(num_classes, channels, widths, shrink)
 
 
 def _two_convs(before: int, width: int) -> nn.Sequential:

@@ -81,6 +81,23 @@ def test_a_unet_sees_far_and_keeps_what_is_near() -> None:
     assert slope[0, 0, 31:34, 31:34].abs().mean() > slope[0, 0].abs().mean()
 
 
+def test_a_unet_that_shrinks_is_the_plain_one_on_the_averaged_image() -> None:
+    torch.manual_seed(0)
+    shrunk = models.unet(3, 1, (4, 6), shrink=2).eval()
+    plain = models.unet(3, 1, (4, 6)).eval()
+    plain.load_state_dict(shrunk.state_dict())
+    x = torch.randn(2, 1, 13, 16)
+    z = shrunk(x)
+    assert z.shape == (2, 3, 13, 16)
+    small = plain(nn.functional.avg_pool2d(x, 2))
+    again = nn.functional.interpolate(small, (13, 16), mode="bilinear")
+    torch.testing.assert_close(z, again)
+    with pytest.raises(ValueError, match="at least 4 pixels a side"):
+        shrunk(torch.zeros(1, 1, 3, 8))
+    with pytest.raises(ValueError, match="shrink"):
+        models.unet(3, 1, (4, 6), shrink=0)
+
+
 @pytest.mark.parametrize(
     ("x", "words"),
     [(torch.zeros(1, 2, 8, 8), r"\(N, 3, H, W\).*\(1, 2, 8, 8\)"),

@@ -55,9 +55,8 @@ def compose(images: Tensor, labels: Tensor, count: int, seed: int = 0) -> tuple[
     there = draw.random((count, 4)) < 0.7
     there[np.arange(count), draw.integers(0, 4, count)] = True  # no scene without a digit
     order = np.argsort(draw.random((count, 4)), 1)  # a later one covers an earlier one's edge
-    # ink is darker or lighter than the ground by at least so much, in every channel
-    contrast = 0.25 + 0.25 * draw.random((count, 4, 3))
-    ink = np.where((base > 0.5)[:, None], base[:, None] - contrast, base[:, None] + contrast)
+    # ink is lighter than the ground by at least so much, in every channel
+    ink = base[:, None] + 0.25 + 0.25 * draw.random((count, 4, 3))  # (N, 4, 3)
     pixels, classes = images[:, 0].numpy(), labels.numpy()
     for turn in range(4):
         rows = np.flatnonzero(there[np.arange(count), order[:, turn]])
@@ -108,7 +107,7 @@ def load(train: int = 1000, test: int = 250) -> ImageData:
 
 def _ground(count: int, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw textured ground (N, 3, H, W) in 0..1, and its mean colour (N, 3)."""
-    base = 0.3 + 0.4 * draw.random((count, 1)) + 0.1 * (draw.random((count, 3)) - 0.5)
+    base = 0.2 + 0.3 * draw.random((count, 1)) + 0.1 * (draw.random((count, 3)) - 0.5)
     coarse = draw.random((count, 3, _GROUND, _GROUND))
     place = np.arange(SIZE) * ((_GROUND - 1) / SIZE)
     low = place.astype(np.int64)

@@ -63,15 +63,17 @@ class DiceLoss(_OfMasks):
 class TLoss(_OfMasks):
     """T-Loss: a mask as one draw of a Student-t distribution about the prediction.
 
-    With the residual d_k = p_k - e_k of class k over the P pixels of an image,
+    With d^2 = 1/2 sum over pixels and classes of (p_k - e_k)^2, over the P pixels of an image,
 
-        -log G((nu + P) / 2) + log G(nu / 2) + P / 2 log(pi nu) + (nu + P) / 2 log(1 + d_k'd_k / nu)
+        -log G((nu + P) / 2) + log G(nu / 2) + P / 2 log(pi nu) + (nu + P) / 2 log(1 + d^2 / nu)
 
-    with the Gamma function G, its mean over classes, divided by P: nats per pixel, so that a recipe
-    suits images of any size. An image whose mask is far off counts for little more than one that is
-    a little off. ``nu`` is where its degrees of freedom begin; they are learned with the network.
+    with the Gamma function G, divided by P: nats per pixel, so that a recipe suits images of any
+    size. An image whose mask is far off counts for little more than one that is a little off.
+    ``nu`` is where its degrees of freedom begin; they are learned with the network.
     Gonzalez-Jimenez et al. 2023 (arXiv 2306.00753), with the identity as scale matrix, as in the
-    paper. There are two classes there; for two, this is theirs but for the division by P.
+    paper. There are two classes there; for two, this is theirs but for the division by P. (A draw
+    for each class has no minimum: most classes are in few images, and the likelihood of a class
+    that is neither there nor predicted has no bound as nu falls.)
 
     ``reduction="none"`` gives (N,).
     """
@@ -83,7 +85,7 @@ class TLoss(_OfMasks):
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Loss of logits (N, K, ...) and targets (N, ...) int64."""
         p, e = self.regions(logits, targets)
-        squares = (p - e).square().sum(2)  # (N, K)
+        squares = (p - e).square().sum((1, 2)) / 2  # (N,)
         # the Gammas of thousands nearly cancel: in float64, which MPS alone has not
         wide = torch.float32 if p.device.type == "mps" else torch.float64
         P = e.sum((1, 2)).to(wide).clamp(min=1)  # (N,) pixels that count
@@ -91,5 +93,5 @@ class TLoss(_OfMasks):
         constant = (
             torch.lgamma(nu / 2) - torch.lgamma((nu + P) / 2) + P / 2 * torch.log(math.pi * nu)
         )
-        tail = (nu + P)[:, None] / 2 * torch.log1p(squares.to(wide) / nu)  # (N, K)
-        return self.reduced(((constant[:, None] + tail).mean(1) / P).to(p.dtype))
+        tail = (nu + P) / 2 * torch.log1p(squares.to(wide) / nu)  # (N,)
+        return self.reduced(((constant + tail) / P).to(p.dtype))

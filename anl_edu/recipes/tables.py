@@ -60,10 +60,12 @@ def get(
         raise ValueError(f"no {scale} recipe for {dataset!r}; {there}")
     protocol = dict(_TABLES[scale][dataset])
     like = protocol.pop("like", dataset)  # the data set whose loss parameters fit
+    own = protocol.pop("losses", {})  # what single losses have otherwise than there
     fields: dict[str, Any] = {
         "precision": "auto" if scale == "paper" else "float32",
         **protocol,
         **settings(like, loss, noise, rate),
+        **own.get(loss, {}),
     }
     return Recipe(dataset=dataset, loss=loss, scale=scale, **fields).replace(**changes)
 

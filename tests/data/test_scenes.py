@@ -23,7 +23,7 @@ def test_the_same_seed_gives_the_same_bytes_on_any_machine(drawn):
     again = scenes.compose(source.x_train, source.y_train, 300, seed=3)
     assert all(torch.equal(a, b) for a, b in zip(drawn, again, strict=True))
     sha = hashlib.sha256(drawn[0].numpy().tobytes() + drawn[1].numpy().tobytes())
-    assert sha.hexdigest()[:16] == "286f60e243dfe501"
+    assert sha.hexdigest()[:16] == "4765e5fff8eb78c5"
     other, _ = scenes.compose(source.x_train, source.y_train, 300, seed=4)
     assert not torch.equal(other, drawn[0])
 

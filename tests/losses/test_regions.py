@@ -78,13 +78,9 @@ def test_t_loss_is_the_density_of_scipys_student_t(nu):
     z, y = case()
     p = z.detach().softmax(1).flatten(2).numpy()  # (N, K, P)
     e = torch.nn.functional.one_hot(y, 4).permute(0, 3, 1, 2).flatten(2).numpy()
-    P = p.shape[2]
-    expected = [
-        -np.mean([
-            stats.multivariate_t(p[n, k], np.eye(P), df=nu).logpdf(e[n, k]) for k in range(4)
-        ]) / P
-        for n in range(3)
-    ]  # fmt: skip
+    away = np.sqrt(((p - e) ** 2).sum(1) / 2)  # (N, P): how far a pixel is off, in all classes
+    P = away.shape[1]
+    expected = [-stats.multivariate_t(df=nu, shape=np.eye(P)).logpdf(d) / P for d in away]
     loss = losses.build("t-loss", nu=nu, reduction="none")
     assert loss(z, y).tolist() == pytest.approx(expected, rel=1e-6)
     mean = losses.build("t-loss", nu=nu)(z, y)
@@ -117,6 +113,17 @@ def test_the_degrees_of_freedom_learn_by_the_slope_of_the_loss():
     ]
     assert slope.item() == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-3)
     assert [p.shape for p in loss.parameters()] == [torch.Size([])]
+
+
+def test_t_loss_has_a_bound_where_a_class_is_neither_there_nor_predicted():
+    """A density for each class would grow for ever as its degrees of freedom fall."""
+    z, y = case()
+    y.clamp_(max=1)
+    z = z.detach() - 50 * (torch.arange(4) > 1)[:, None, None]
+    values = [losses.build("t-loss", nu=10.0**-n)(z, y).item() for n in range(12)]
+    least = int(np.argmin(values))
+    assert least < 8
+    assert all(np.diff(values[least:]) > 0)
 
 
 # --- both -------------------------------------------------------------------------------------

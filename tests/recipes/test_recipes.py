@@ -131,6 +131,14 @@ def test_the_noise_chooses_parameters_where_authors_let_it() -> None:
         recipes.get("digits", "ce", noise="asymmetric", rate=40)
 
 
+def test_a_loss_may_have_its_own_parameters_in_a_recipe_that_is_like_another() -> None:
+    anl, cifar = recipes.get("scenes", "anl-ce"), recipes.get("cifar10", "anl-ce")
+    assert dict(anl.loss_parameters) == {"alpha": 25, "beta": 1}
+    assert (anl.l1, anl.weight_decay) == (cifar.l1, cifar.weight_decay)
+    sce = [recipes.get(dataset, "sce").loss_parameters for dataset in ("scenes", "cifar10")]
+    assert sce[0] == sce[1]
+
+
 @pytest.mark.parametrize("scale", recipes.SCALES)
 def test_every_recipe_builds_its_loss(scale: str) -> None:
     for dataset in recipes.datasets(scale):
