@@ -10,7 +10,8 @@ DESK: dict[str, dict[str, Any]] = {
     # Six pixels of seven are background, and what outweighs is learned first: with CIFAR-10's 5 and
     # 5 the passive half of ANL holds the network at "background everywhere" for the whole training.
     # 25 makes the active half as steep as CE (a normalised loss is flatter by about that much), and
-    # the passive half a small part of it. delta is CIFAR-10's.
+    # the passive half a small part of it. delta is CIFAR-10's. Of the learning rates .1 and .03 each
+    # loss has the better one for mixed noise in 70 % of the masks, seed 0: Dice alone is lost at .1.
     "scenes": {
         "like": "cifar10",
         "model": "unet",
@@ -23,6 +24,9 @@ DESK: dict[str, dict[str, Any]] = {
         "test_images": 150,
         "train_eval": 100,
         "losses": {
+            "ce": {"lr": 0.03},
+            "dice": {"lr": 0.03},
+            "t-loss": {"lr": 0.03},
             "anl-ce": {"loss_parameters": {"alpha": 25, "beta": 1}},
             "anl-fl": {"loss_parameters": {"alpha": 25, "beta": 1}},
             "nce+rce": {"loss_parameters": {"alpha": 25, "beta": 0.1}},
