@@ -8,10 +8,10 @@ DESK: dict[str, dict[str, Any]] = {
     "digits": {"like": "cifar10", "model": "mlp", "epochs": 60, "batch_size": 64, "lr": 0.05},
     "digit-pairs": {"like": "cifar100", "model": "mlp", "epochs": 60, "batch_size": 64, "lr": 0.05},
     # Six pixels of seven are background, and what outweighs is learned first: with CIFAR-10's 5 and
-    # 5 the passive half of ANL holds the network at "background everywhere" for the whole training.
+    # 5 the passive half of ANL keeps the network at "background everywhere" for the whole training.
     # 25 makes the active half as steep as CE (a normalised loss is flatter by about that much), and
-    # the passive half a small part of it. delta is CIFAR-10's. Of the learning rates .1 and .03 each
-    # loss has the better one for mixed noise in 70 % of the masks, seed 0: Dice alone is lost at .1.
+    # the passive half a small part of it. delta is CIFAR-10's. Each loss has the better of the
+    # learning rates .1 and .03, for mixed noise in 70 % of the masks at seed 0.
     "scenes": {
         "like": "cifar10",
         "model": "unet",
