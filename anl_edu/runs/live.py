@@ -18,7 +18,7 @@ from anl_edu import __version__, noise, paths, training
 from anl_edu import data as data_module
 from anl_edu.data import ImageData
 from anl_edu.data.files import Images
-from anl_edu.losses import label
+from anl_edu.losses import label, mask_names
 from anl_edu.progress_bar import progress_bar
 from anl_edu.runs.run import Run
 from anl_edu.runs.spec import RunSpec
@@ -208,8 +208,11 @@ def start(
     data : ImageData, optional
         Clean data to use instead of loading ``spec.dataset``, or data that `prepare` has made
         ready for this run: it is looked at, not believed.
-    device, compile, checkpoint, track_gradients, workers
+    device, compile, checkpoint, workers
         As in `training.fit`.
+    track_gradients
+        Likewise; without effect for a loss of whole masks, in which no pixel has a gradient of its
+        own.
     """
     return Live(
         spec,
@@ -217,7 +220,7 @@ def start(
         device=device,
         compile=compile,
         checkpoint=checkpoint,
-        track_gradients=track_gradients,
+        track_gradients=track_gradients and spec.loss not in mask_names(),
         workers=workers,
     )
 

@@ -140,7 +140,8 @@ def test_a_diverging_epoch_gives_back_what_the_loss_had() -> None:
 def test_a_live_run_of_scenes_is_recorded_with_its_dice(tmp_path: Path) -> None:
     changes = {"epochs": 1, "train_images": 16, "test_images": 6}
     spec = runs.RunSpec("scenes", "t-loss", "mask-mixed", 0.5, changes=changes)
-    made = runs.start(spec, device="cpu").finish()
+    made = runs.start(spec, device="cpu", track_gradients=True).finish()
+    assert made.last.wrong_share is None  # of whole masks: no pixel has a gradient of its own
     assert made.meta["train_images"] == 16
     again = runs.read(runs.write(made, tmp_path))
     assert again.last.dice == pytest.approx(made.last.dice, abs=1e-4, nan_ok=True)
