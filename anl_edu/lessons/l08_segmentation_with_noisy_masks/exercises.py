@@ -225,8 +225,7 @@ _PULLED: list[tuple[Any, ...]] = [_case(2, 3, 4, 5, seed=4), _case(3, 5, 6, 7, s
 
 
 def _by_class(weight: Tensor, masks: Tensor, K: int) -> Tensor:
-    sums = torch.zeros(K, dtype=weight.dtype).index_add(0, masks.flatten(), weight.flatten())
-    return sums / sums.sum()
+    return torch.bincount(masks.flatten(), weight.flatten(), K) / weight.sum()
 
 
 def _pulls(z: Tensor, y: Tensor) -> Tensor:
@@ -302,7 +301,8 @@ register(
             _pull,
             _by_autograd,
             lambda z, y: (
-                torch.bincount(y.flatten(), _pulls(z, y).flatten(), z.shape[1]) / _pulls(z, y).sum()
+                (F.one_hot(y, z.shape[1]) * _pulls(z, y)[..., None]).sum((0, 1, 2))
+                / _pulls(z, y).sum()
             ),
         ],
     )
