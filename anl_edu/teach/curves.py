@@ -63,6 +63,27 @@ def memorised_curves(
     return _curves(fig, runs, "memorised", style, seeds)
 
 
+def dice_curves(
+    runs: Runs,
+    *,
+    worst: bool = False,
+    title: str = "Dice on clean test masks",
+    question: str = "Which loss keeps at the end what it had reached on the way?",
+    style: Callable[[str], Style] = style_of,
+    seeds: Seeds = "lines",
+) -> go.Figure:
+    """Draw Dice by epoch, the mean over the classes but the background's or the worst of them."""
+    what = "worst" if worst else "mean"
+    fig = new_figure(
+        title,
+        x="epoch",
+        y=f"{what} Dice of a class (%)",
+        question=question,
+        alt=f"The {what} Dice of a class by epoch for each loss",
+    )
+    return _curves(fig, runs, f"{what}_dice", style, seeds)
+
+
 def gradient_shares(
     runs: Runs,
     *,
@@ -278,6 +299,7 @@ def example_runs(epochs: int = 10) -> dict[str, list[list[SimpleNamespace]]]:
             clean_accuracy=learned,
             memorised=fall * epoch,
             wrong_share=0.6 - fall * epoch / 10,
+            mean_dice=peak * learned - fall * epoch / 3,
         )
 
     return {
@@ -290,6 +312,7 @@ FIGURES = {
     "accuracy_curves": lambda: accuracy_curves(example_runs()),
     "memorised_curves": lambda: memorised_curves(example_runs()),
     "memorised_bands": lambda: memorised_curves(example_runs(), seeds="band"),
+    "dice_curves": lambda: dice_curves(example_runs()),
     "gradient_shares": lambda: gradient_shares(example_runs(), noise=0.6),
     "fit_curves": lambda: fit_curves(example_runs()),
     "accuracy_by_rate": lambda: accuracy_by_rate(

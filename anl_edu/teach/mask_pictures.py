@@ -49,6 +49,8 @@ def mask_pictures(
         for name, m in masks.items()
     }
     shares = np.array([[100 * float(w.double().mean()) for w in some] for some in wrong.values()])
+    if true is None:
+        shares[:] = np.nan  # nobody knows
     said = "; ".join(
         f"{name}: {row.mean():.1f} % of the pixels wrong"
         for name, row in zip(masks, shares, strict=True)
@@ -103,9 +105,10 @@ def _add_names(fig: go.Figure, mask: np.ndarray, classes: Sequence[str], x: int,
         if len(rows) < _SMALLEST:
             continue
         fig.add_annotation(
-            x=x + 0.94 * (min((columns.max() + 2.5) / width, 0.95) - 0.5),
+            x=x + 0.94 * (min((columns.max() + 2.5) / width, 0.93) - 0.5),
             y=y + 0.94 * (max((rows.min() + 2) / height, 0.08) - 0.5),
-            text=classes[mask[where][0]], showarrow=False, font={"size": 11, "color": "#FFFFFF"},
+            text=classes[mask[where][0]], showarrow=False, borderpad=0,
+            font={"size": 11, "color": "#FFFFFF"}, bgcolor="rgba(34, 34, 34, 0.7)",
         )  # fmt: skip
 
 

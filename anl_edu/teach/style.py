@@ -72,6 +72,8 @@ STYLES: dict[str, Style] = {
     "anl-fl": Style(SKY, "18px,4px,5px,4px", "x"),
     "jal-ce": Style(BROWN, "dash", "bowtie"),
     "jal-fl": Style(BROWN, "dashdot", "bowtie-open"),
+    "dice": Style(SKY, "dot", "square-cross"),
+    "t-loss": Style(BLACK, "12px,4px,2px,4px", "circle-dot"),
     # The two halves of a training set with wrong labels.
     "clean": Style(BLUE, "solid", "circle"),
     "wrong": Style(VERMILION, "dash", "x"),

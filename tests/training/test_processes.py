@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from anl_edu.training.processes import Processes, joined
 from anl_edu.training.spread import WholeBatchNorm
 
 ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 300  # seconds after which a process that hangs says where, and ends
 
 
 def noisy_digits() -> ImageData:
@@ -112,9 +115,15 @@ def another_seed(seed: int) -> str:
 
 
 def meet(folder: Path, rank: int, size: int) -> None:
+    faulthandler.dump_traceback_later(LIMIT, exit=True)
     torch.set_num_threads(1)
-    there = f"file://{folder / f'{size} meet'}"
-    dist.init_process_group("gloo", init_method=there, rank=rank, world_size=size)
+    dist.init_process_group(
+        "gloo",
+        init_method=f"file://{folder / f'{size} meet'}",
+        timeout=timedelta(seconds=LIMIT / 2),
+        rank=rank,
+        world_size=size,
+    )
 
 
 def work(rank: int, folder: Path) -> None:
@@ -257,7 +266,7 @@ def test_the_command_under_torchrun_is_the_same_run(tmp_path: Path) -> None:
         (tmp_path / out).mkdir()
         done = subprocess.run(
             [*start, *line, "runs"], cwd=tmp_path / out, env=environment,
-            capture_output=True, text=True, check=False,
+            capture_output=True, text=True, check=False, timeout=LIMIT,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         said.append(done)
