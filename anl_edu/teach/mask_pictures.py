@@ -69,9 +69,14 @@ def mask_pictures(
         showscale=False, hovertemplate="%{z:.1f} % of the pixels wrong<extra></extra>",
     )  # fmt: skip
     hidden = {"showgrid": False, "showline": False, "ticks": ""}
-    fig.update_xaxes(range=[-0.5, n - 0.5], showticklabels=False, **hidden)
+    fig.update_xaxes(range=[-0.5, n - 0.5], showticklabels=False, constrain="domain", **hidden)
     fig.update_yaxes(
-        range=[len(rows) - 0.5, -0.5], tickvals=list(range(len(rows))), ticktext=rows, **hidden
+        range=[len(rows) - 0.5, -0.5],
+        tickvals=list(range(len(rows))),
+        ticktext=rows,
+        scaleanchor="x",
+        constrain="domain",
+        **hidden,
     )
     return fig.update_layout(height=110 + 110 * len(rows), margin={"b": 10})
 
