@@ -103,6 +103,21 @@ def test_where_all_is_one_half_the_pulls_compare_alone() -> None:
     assert figures.ground_to_digits("ce", 0.8) == pytest.approx(4 * 0.01 / 0.999)
 
 
+@pytest.mark.parametrize("alpha_beta", [(5.0, 5.0), (25.0, 1.0)])
+def test_with_two_classes_a_symmetric_loss_pulls_alike_at_both(
+    alpha_beta: tuple[float, float],
+) -> None:
+    """The lesson says so of any p0: no weights make the smaller class louder."""
+    p0 = torch.tensor([0.3, 0.9, 0.99, 0.999], dtype=torch.float64)
+    z = torch.stack([p0.log(), (1 - p0).log()], 1).requires_grad_()  # (M, 2)
+    loss = losses.build("anl-ce", "sum", alpha=alpha_beta[0], beta=alpha_beta[1])
+    pulled = []
+    for label in (0, 1):
+        (g,) = torch.autograd.grad(loss(z, torch.full((4,), label)), z)
+        pulled.append(-g[:, label])
+    torch.testing.assert_close(*pulled)
+
+
 def test_the_readout_of_the_pulls_says_where_there_is_none() -> None:
     assert "No weight" in explorers.pulls().set(alpha=0.0, beta=0.0)._line.value
 
