@@ -143,7 +143,7 @@ def work(rank: int, folder: Path, size: int) -> None:
     torch.save(said, folder / f"{rank} of {size}.pt")
     dist.destroy_process_group()
     # In torch 2.6 a thread of gloo's may take the interpreter's lock after this and never give it
-    # back: once in some forty starts whatever Python did next stood still for ever.
+    # back: now and then whatever Python did next stood still for ever.
     os._exit(0)
 
 
