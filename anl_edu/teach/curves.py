@@ -66,22 +66,20 @@ def memorised_curves(
 def dice_curves(
     runs: Runs,
     *,
-    worst: bool = False,
     title: str = "Dice on clean test masks",
     question: str = "Which loss keeps at the end what it had reached on the way?",
     style: Callable[[str], Style] = style_of,
     seeds: Seeds = "lines",
 ) -> go.Figure:
-    """Draw Dice by epoch, the mean over the classes but the background's or the worst of them."""
-    what = "worst" if worst else "mean"
+    """Draw the mean Dice by epoch, of the classes but the background's."""
     fig = new_figure(
         title,
         x="epoch",
-        y=f"{what} Dice of a class (%)",
+        y="mean Dice of a class (%)",
         question=question,
-        alt=f"The {what} Dice of a class by epoch for each loss",
+        alt="The mean Dice of a class by epoch for each loss",
     )
-    return _curves(fig, runs, f"{what}_dice", style, seeds)
+    return _curves(fig, runs, "mean_dice", style, seeds)
 
 
 def gradient_shares(

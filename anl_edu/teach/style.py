@@ -70,6 +70,7 @@ STYLES: dict[str, Style] = {
     "nce+ael": Style(PLUM, "longdashdot", "triangle-right-open"),
     "anl-ce": Style(BLUE, "18px,4px", "cross"),
     "anl-fl": Style(SKY, "18px,4px,5px,4px", "x"),
+    "anl-ce + er": Style(GREEN, "6px,3px", "star-diamond"),  # with the entropy regulariser
     "jal-ce": Style(BROWN, "dash", "bowtie"),
     "jal-fl": Style(BROWN, "dashdot", "bowtie-open"),
     "dice": Style(SKY, "dot", "square-cross"),

@@ -17,7 +17,6 @@ from anl_edu.teach.lines import add_line, bars
 from anl_edu.teach.style import (
     BLACK,
     BLUE,
-    GREEN,
     SEQUENTIAL,
     SKY,
     VERMILION,
@@ -29,12 +28,11 @@ from anl_edu.teach.style import (
 from anl_edu.training import EpochRecord
 
 ER = "anl-ce + ER"  # ANL-CE with the entropy regulariser, as this lesson names it
-_ER_STYLE = Style(GREEN, "6px,3px", "star-diamond")
 
 
 def style(name: str) -> Style:
-    """Return the look of a loss, with one of its own for ANL-CE + ER."""
-    return _ER_STYLE if name.startswith(ER) else style_of(name)
+    """Return the look of a loss, whatever the weight that ANL-CE + ER is named with."""
+    return style_of(ER if name.startswith(ER) else name)
 
 
 def label_counts(T: Tensor, classes: Sequence[str], *, title: str) -> go.Figure:

@@ -14,16 +14,11 @@ from anl_edu import losses
 from anl_edu.lessons.l08_segmentation_with_noisy_masks.recorded import ER
 from anl_edu.teach.figure import new_figure
 from anl_edu.teach.lines import add_line
-from anl_edu.teach.style import GREEN, SEQUENTIAL, Style, label_of, nth_style, style_of
+from anl_edu.teach.style import SEQUENTIAL, Style, label_of, nth_style, style_of
 
 CLASSES = 11
 _ODDS = np.linspace(-2.5, 7.5, 81)  # log(p0 / (1 - p0)): p0 from 0.08 to 0.9994
 _TICKS = (0.1, 0.5, 0.9, 0.99, 0.999)
-
-
-def style(name: str) -> Style:
-    """Return the look of a row of `recorded.ROWS`."""
-    return Style(GREEN, "6px,3px", "star-diamond") if name == ER else style_of(name)
 
 
 def by_distance(shares: Mapping[str, Mapping[int, float]], *, title: str) -> go.Figure:
@@ -204,7 +199,7 @@ def by_share(
     x = [100 * share for share in shares]
     for name, values in dice.items():
         y = [100 * v for v in values]
-        add_line(fig, x, y, label_of(name), style(name), markers=len(x))
+        add_line(fig, x, y, label_of(name), style_of(name), markers=len(x))
     return fig.update_xaxes(tickvals=x)
 
 
