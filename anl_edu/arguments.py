@@ -1,4 +1,4 @@
-"""What is typed on the command line, read: FIELD=VALUE."""
+"""What is typed on the command line, read: FIELD=VALUE and NAME=VALUE."""
 
 from __future__ import annotations
 
@@ -34,6 +34,27 @@ def parse_changes(texts: Iterable[str], precision: str | None = None) -> dict[st
     if precision is not None:
         changes["precision"] = precision
     return changes
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, bool | float | int | str]:
+    """Read ``["noise=0.6", "lossA=mae"]`` into settings of the playground.
+
+    Raises
+    ------
+    ValueError
+        A text that is not NAME=VALUE.
+    """
+    settings: dict[str, bool | float | int | str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"setting {text!r} is not NAME=VALUE, for instance noise=0.6")
+        try:
+            read = _value(value, text)
+        except ValueError:
+            read = value
+        settings[name] = value if read is None else read
+    return settings
 
 
 def _field(name: str, value: str, text: str) -> Any:

@@ -1,4 +1,4 @@
-"""The command line: anl-edu demo | train | record | pack | report | data | names | doctor.
+"""The command line of anl-edu, one function a command.
 
 Only click is imported at the top: help and wrong options are answered at once, and torch is
 waited for by those who use it.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anl_edu import __version__
-from anl_edu.arguments import parse_changes
+from anl_edu.arguments import parse_changes, parse_settings
 from anl_edu.console import Commands, importing, keeps, require_file, require_folder, say
 from anl_edu.report_command import report
 
@@ -95,6 +95,31 @@ def demo(
     say(f"\nReport: {out}")
     if picture is not None:
         say(f"Picture: {page.picture(made, picture)}")
+    if open_it:
+        click.launch(out.resolve().as_uri())
+
+
+@main.command("playground")
+@click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option(
+    "--out",
+    default="build/playground.html",
+    show_default=True,
+    type=click.Path(path_type=Path),
+)
+@click.option("--open/--no-open", "open_it", default=True, help="Open it in a browser.")
+def playground_command(settings: tuple[str, ...], out: Path, open_it: bool) -> None:
+    """Write the playground, one page that needs no network, and open it.
+
+    Settings say where it begins, as in its address: noise=0.6 lossA=mae epoch=300.
+    """
+    from anl_edu import atomic, playground
+
+    text = playground.page(**parse_settings(settings))
+    require_file(out)
+    with atomic.writing(out) as file:
+        file.write(text.encode())
+    say(f"Playground: {out}")
     if open_it:
         click.launch(out.resolve().as_uri())
 

@@ -1,0 +1,363 @@
+// The page: two networks side by side, what moves them, and what is to be seen.
+
+import { element, field } from "./controls.js";
+import { drawCurves, drawPlane, nameOf } from "./draw.js";
+import { describe, nearest, onward, PointPanel } from "./point.js";
+import { complete, labelOf, MOMENTS, optionsOf, parametersOf, settingOf, SIDES, toHash, VIEW } from "./state.js";
+import { Trainer } from "./trainer.js";
+import { makeWorld } from "./world.js";
+
+const GROUPS = {
+  Noise: ["kind", "noise"],
+  Data: ["data", "classes", "points", "spread", "seed"],
+  Network: ["layers", "width"],
+  Optimiser: ["lr", "momentum", "batch", "decay", "clip"],
+};
+const CURVES = {
+  accuracy: "Test accuracy",
+  fit: "Right labels fitted",
+  memorised: "Wrong labels memorised",
+};
+const SPEEDS = { "1 epoch a second": 1, "10 epochs a second": 10, "60 epochs a second": 60, "as fast as it goes": Infinity };
+const SLICE = 8; // milliseconds of training between two looks at what the reader does
+const PICTURE = 100; // milliseconds between two pictures or more, where pictures would take an eighth of the time
+const STILL = 1000; // the same where motion is unwelcome
+const WORDS = 4000; // milliseconds between two sentences, so that a screen reader can finish one
+const LAST = settingOf("epoch").high;
+const DASHES = { A: [], B: [6, 4] };
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+const percent = (share) => `${Math.round(100 * share)} %`;
+
+export class Playground {
+  // `onState` hears of every change of a setting, `onMeasure` of every picture.
+  constructor(root, some, { onState = () => {}, onMeasure = () => {}, linked = false } = {}) {
+    Object.assign(this, { root, onState, onMeasure, linked });
+    this.state = complete(some);
+    this.speed = Infinity;
+    this.playing = false;
+    this.turn = new MessageChannel(); // unlike a timer's, its turn comes at once when all else is done
+    this.turn.port1.onmessage = () => this.loop();
+    this.waiting = false; // for that turn
+    this.shown = {}; // how to show each control another value
+    this.build();
+    this.restart();
+    this.observer = new ResizeObserver(() => this.draw());
+    this.observer.observe(root);
+  }
+
+  destroy() {
+    this.playing = false;
+    this.turn.port1.close();
+    this.observer.disconnect();
+  }
+
+  // --- the page -------------------------------------------------------------------------------
+
+  build() {
+    const button = (words, press, more = {}) => element("button", { type: "button", onclick: press, ...more }, words);
+    this.playButton = button("Play", () => (this.playing ? this.pause() : this.play(LAST, true)), { class: "main" });
+    this.epochOut = element("span", { class: "epoch" });
+    this.link = element("a", { href: "#" }, "Link to this moment");
+    const speed = element(
+      "select",
+      { "aria-label": "speed", onchange: () => this.setSpeed(SPEEDS[speed.value]) },
+      ...Object.keys(SPEEDS).map((words) => element("option", { selected: SPEEDS[words] === this.speed }, words)),
+    );
+    this.said = element("p", { class: "said", role: "status" });
+    this.sides = Object.fromEntries(SIDES.map((side) => [side, this.buildSide(side)]));
+    this.curves = Object.fromEntries(
+      Object.entries(CURVES).map(([key, title]) => [key, element("canvas", { role: "img", "aria-label": `${title}, by epoch` })]),
+    );
+    this.panel = new PointPanel();
+    this.moment = element("p", { class: "moment", hidden: true });
+    const moments = Object.entries(MOMENTS).map(([name, { state }]) =>
+      element("li", {}, element("a", { href: `#${toHash(complete(state))}`, onclick: (event) => this.follow(event, state) }, name)),
+    );
+    const groups = Object.entries(GROUPS).map(([name, keys]) =>
+      element("fieldset", {}, element("legend", {}, name), ...keys.map((key) => this.control(key))),
+    );
+    const own = SIDES.map((side) => this.sides[side].own);
+    const bar = element(
+      "div",
+      { class: "bar", role: "group", "aria-label": "training" },
+      this.playButton,
+      button("One epoch", () => this.stepOnce()),
+      button("Reset", () => this.set({ ...this.state, epoch: 0 })),
+      speed,
+      this.epochOut,
+      ...(this.linked ? [this.link] : []),
+    );
+    const pictures = element(
+      "div",
+      { class: "pictures" },
+      element("div", { class: "sides" }, ...SIDES.map((side) => this.sides[side].box)),
+      element("div", { class: "curves" }, ...Object.values(this.curves)),
+      element(
+        "p",
+        { class: "key" },
+        "Colour and shape: the label. Ring: the label is wrong. Ring and cross: the network repeats the wrong label. ",
+        "Pale plane: the network is unsure. Choose a point by mouse or touch, or in a plane by the arrow keys.",
+      ),
+      this.control("pulls"),
+      this.panel.box,
+    );
+    this.root.classList.add("anl-play");
+    this.root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab's keys rest in here
+    this.root.replaceChildren(
+      element("ul", { class: "moments", "aria-label": "moments to look at" }, ...moments),
+      bar,
+      this.moment,
+      this.said,
+      element("div", { class: "halves" }, pictures, element("div", { class: "settings" }, ...own, ...groups)),
+    );
+  }
+
+  buildSide(side) {
+    const canvas = element("canvas", {
+      tabindex: 0,
+      role: "application",
+      "aria-label": `Plane of network ${side}. Arrow keys choose a point, Escape none.`,
+      onclick: (event) => this.pick(side, event),
+      onkeydown: (event) => this.walk(event),
+    });
+    const numbers = element("p", { class: "numbers" });
+    const own = element("fieldset");
+    const box = element(
+      "section",
+      { class: `side ${side}`, "aria-label": `network ${side}` },
+      element("div", { class: "head" }, element("strong", { "aria-hidden": "true" }, side), this.control(`loss${side}`)),
+      canvas,
+      numbers,
+    );
+    return { box, canvas, numbers, own };
+  }
+
+  control(name) {
+    const { box, show } = field(name, (value) => this.change(name, value));
+    this.shown[name] = show;
+    show(this.state[name]);
+    return box;
+  }
+
+  // --- what is set ----------------------------------------------------------------------------
+
+  // Take a whole state: draw its data, start both networks, and train to its epoch.
+  set(some) {
+    this.state = complete(some);
+    this.showState();
+    this.restart();
+    this.onState(this.state);
+  }
+
+  change(name, value) {
+    const state = { ...this.state, [name]: value };
+    if (VIEW.includes(name)) return this.look(state);
+    if (name.startsWith("loss")) for (const key of parametersOf(value)) delete state[key + name.at(-1)];
+    this.set({ ...state, epoch: 0 });
+  }
+
+  // Take a state that trains the same.
+  look(state) {
+    this.state = complete(state);
+    this.showState();
+    this.stale = true;
+    requestAnimationFrame(() => this.draw());
+    this.onState(this.state);
+  }
+
+  showState() {
+    for (const side of SIDES) {
+      const loss = this.state[`loss${side}`];
+      const { own } = this.sides[side];
+      if (own.dataset.loss === loss) continue;
+      own.dataset.loss = loss;
+      const legend = element("legend", {}, `Loss ${side}: ${labelOf(loss)}`);
+      own.replaceChildren(legend, ...parametersOf(loss).map((name) => this.control(name + side)));
+    }
+    const moment = Object.values(MOMENTS).find(({ state }) => toHash(complete(state)) === toHash(this.state));
+    this.moment.hidden = !moment;
+    this.moment.textContent = moment?.look ?? "";
+    for (const [name, show] of Object.entries(this.shown)) show(this.state[name]);
+  }
+
+  follow(event, some) {
+    event.preventDefault();
+    this.set(some);
+  }
+
+  setSpeed(speed) {
+    this.speed = speed;
+    this.paced = speed < Infinity;
+    this.since = { time: performance.now(), epoch: this.epoch };
+  }
+
+  // --- training -------------------------------------------------------------------------------
+
+  restart() {
+    const playing = this.playing;
+    if (playing) this.pause();
+    const world = makeWorld(this.state);
+    this.trainers = SIDES.map((side) => new Trainer(world, optionsOf(this.state, side)));
+    if (this.state.point >= world.y.length) this.state.point = -1;
+    this.showState();
+    this.draw();
+    this.tell();
+    if (this.state.epoch) this.play(this.state.epoch, false);
+    else if (playing) this.play(LAST, true);
+  }
+
+  get epoch() {
+    return this.trainers[0].epoch;
+  }
+
+  runEpoch() {
+    for (const trainer of this.trainers) trainer.runEpoch();
+  }
+
+  // `paced`: at the speed that is set, not as fast as it goes.
+  play(target, paced) {
+    if (this.epoch >= target) return;
+    this.target = target;
+    this.paced = paced && this.speed < Infinity;
+    this.playing = true;
+    this.playButton.textContent = "Pause";
+    this.drawAt = this.told = performance.now();
+    this.since = { time: performance.now(), epoch: this.epoch };
+    this.wait();
+  }
+
+  pause() {
+    this.playing = false;
+    this.playButton.textContent = "Play";
+    this.draw();
+    this.tell();
+  }
+
+  stepOnce() {
+    if (this.playing) this.pause();
+    if (this.epoch >= LAST) return;
+    this.runEpoch();
+    this.draw();
+    this.tell();
+  }
+
+  wait(milliseconds = 0) {
+    if (this.waiting) return;
+    this.waiting = true;
+    if (milliseconds) setTimeout(() => this.loop(), milliseconds);
+    else this.turn.port2.postMessage(null);
+  }
+
+  // Train for a slice of time, or draw; then let the browser hear the reader before the next turn.
+  loop() {
+    this.waiting = false;
+    if (!this.playing) return;
+    if (this.stale) return this.wait(); // what the reader did comes first
+    const began = performance.now();
+    if (began >= this.drawAt) {
+      this.draw();
+      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      this.drawAt = began + Math.max(still ? STILL : PICTURE, 8 * (performance.now() - began));
+      return this.wait();
+    }
+    if (began - this.told >= WORDS) this.tell();
+    const paced = this.since.epoch + ((began - this.since.time) * this.speed) / 1000;
+    const due = Math.min(this.target, this.paced ? paced : Infinity);
+    while (this.epoch < due && performance.now() - began < SLICE) this.runEpoch();
+    if (this.epoch >= this.target) this.pause();
+    else this.wait(this.epoch >= due ? PICTURE / 10 : 0);
+  }
+
+  // --- what is to be seen ---------------------------------------------------------------------
+
+  colour(name) {
+    return getComputedStyle(this.root).getPropertyValue(`--${name}`).trim();
+  }
+
+  networks() {
+    return SIDES.map((letter, i) => ({
+      letter,
+      trainer: this.trainers[i],
+      colour: this.colour(letter),
+      dash: DASHES[letter],
+    }));
+  }
+
+  draw() {
+    const { root, state, epoch } = this;
+    this.stale = false;
+    const dark = root.classList.contains("dark");
+    const colours = { ink: this.colour("ink"), line: this.colour("line") };
+    const sides = this.networks();
+    this.epochOut.textContent = `epoch ${epoch}`;
+    if (this.linked) this.link.href = `#${toHash({ ...state, epoch })}`;
+    for (const { letter, trainer } of sides) {
+      const { canvas, numbers } = this.sides[letter];
+      const { accuracy, worst, fit, memorised } = trainer.now;
+      numbers.textContent =
+        `Test accuracy ${percent(accuracy)}, worst class ${percent(worst)}. ` +
+        `Right labels fitted ${percent(fit)}, wrong ones memorised ${percent(memorised)}.`;
+      if (canvas.clientWidth) drawPlane(canvas, trainer, { dark, chosen: state.point, pulls: state.pulls });
+    }
+    for (const [key, canvas] of Object.entries(this.curves)) {
+      const series = sides.map((side) => ({ ...side, values: side.trainer.history.map((h) => h[key]) }));
+      if (canvas.clientWidth) drawCurves(canvas, CURVES[key], colours, series);
+    }
+    this.panel.draw(state.point, sides, colours);
+    this.onMeasure(this.measured);
+  }
+
+  get measured() {
+    const shares = this.trainers.map(({ now: { beliefs, ...rest } }) => rest);
+    return { epoch: this.epoch, playing: this.playing, A: shares[0], B: shares[1] };
+  }
+
+  tell() {
+    this.say(sentence(this.state, this.trainers));
+  }
+
+  say(words) {
+    this.said.textContent = words;
+    this.told = performance.now();
+  }
+
+  // --- a point --------------------------------------------------------------------------------
+
+  pick(side, event) {
+    const at = this.sides[side].canvas.getBoundingClientRect();
+    this.change("point", nearest(this.trainers[0].world, at.width, event.clientX - at.left, event.clientY - at.top));
+    this.sayPoint();
+  }
+
+  walk(event) {
+    const { world } = this.trainers[0];
+    const { point } = this.state;
+    if (event.key === "Escape") this.change("point", -1);
+    else if (!(event.key in ARROWS)) return;
+    else this.change("point", point < 0 ? nearest(world, 1, 0.5, 0.5) : onward(world, point, ARROWS[event.key]));
+    event.preventDefault();
+    this.sayPoint();
+  }
+
+  sayPoint() {
+    const { point } = this.state;
+    this.say(point < 0 ? "No point is chosen." : describe(point, this.networks()));
+  }
+}
+
+// What is to be seen now, in words.
+export function sentence(state, trainers) {
+  if (!trainers[0].epoch) {
+    const wrong = trainers[0].world.y.filter((y, n) => y !== trainers[0].world.truth[n]).length;
+    return `Not trained yet. ${wrong} of ${trainers[0].count} labels are wrong. Press Play, or choose a moment above.`;
+  }
+  const said = trainers.map(({ history, now }, i) => {
+    const best = history.reduce((top, h) => Math.max(top, h.accuracy), 0);
+    const fell = best - now.accuracy > 0.05 ? ` after a best of ${percent(best)}` : "";
+    const repeats = state.noise ? `, repeats ${percent(now.memorised)} of the wrong labels` : "";
+    const lost = now.worst < 0.1 ? `, and has lost the ${nameOf(now.worstClass)}` : "";
+    return `${SIDES[i]}, ${labelOf(state[`loss${SIDES[i]}`])}: test accuracy ${percent(now.accuracy)}${fell}${repeats}${lost}.`;
+  });
+  return `Epoch ${trainers[0].epoch}. ${said.join(" ")}`;
+}

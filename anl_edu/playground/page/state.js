@@ -1,0 +1,81 @@
+// What the reader has set: one flat object, checked, with a short form for the address.
+
+import SETTINGS from "./settings.json" with { type: "json" };
+
+export const SIDES = ["A", "B"];
+export const FIRST_LOSS = { A: "ce", B: "anl-ce" };
+// What only changes how it is looked at.
+export const VIEW = ["epoch", "point", "pulls"];
+
+// The setting behind a name, which for one side's carries its letter: alphaA, lossB.
+export function settingOf(name) {
+  if (name in SETTINGS.shared) return SETTINGS.shared[name];
+  if (SIDES.includes(name.at(-1))) return SETTINGS.side[name.slice(0, -1)];
+  return undefined;
+}
+
+// What one side can move beside its loss.
+export const parametersOf = (loss) => [...new Set([...Object.keys(SETTINGS.losses[loss].parameters), "l1"])];
+
+// A whole state from some settings. A side's setting without its letter counts for both sides; what
+// is not given begins where it begins, a loss's parameters where that loss has them.
+export function complete(some) {
+  const given = {};
+  for (const [name, value] of Object.entries(some)) {
+    if (name in SETTINGS.side) for (const side of SIDES) given[name + side] ??= some[name + side] ?? value;
+    else if (settingOf(name)) given[name] = value;
+    else throw new Error(`no setting is called ${name}`);
+  }
+  const state = {};
+  for (const [name, { start }] of Object.entries(SETTINGS.shared)) state[name] = checked(name, given[name] ?? start);
+  for (const side of SIDES) {
+    const loss = checked(`loss${side}`, given[`loss${side}`] ?? FIRST_LOSS[side]);
+    const begin = { ...SETTINGS.losses[loss].parameters, loss };
+    for (const [name, { start }] of Object.entries(SETTINGS.side)) {
+      const key = name + side;
+      state[key] = checked(key, given[key] ?? begin[name] ?? start);
+    }
+  }
+  return state;
+}
+
+function checked(name, value) {
+  const setting = settingOf(name);
+  const options = optionsFor(name);
+  if (options) {
+    if (!Object.hasOwn(options, value)) throw new Error(`${name} is one of ${Object.keys(options).join(", ")}, not ${value}`);
+    return value;
+  }
+  if (typeof setting.start === "boolean") return value === true || value === "true";
+  const v = Number(value);
+  const { low, high, step, zero } = setting;
+  if (!((v >= low && v <= high) || (zero && v === 0))) throw new Error(`${name} is ${low} to ${high}, not ${value}`);
+  if (Number.isInteger(step) && !Number.isInteger(v)) throw new Error(`${name} is a whole number, not ${value}`);
+  return v;
+}
+
+// What a setting can be, if it is a choice: value to words.
+export function optionsFor(name) {
+  if (!/^loss[AB]$/.test(name)) return settingOf(name).options;
+  return Object.fromEntries(Object.entries(SETTINGS.losses).map(([key, { label }]) => [key, label]));
+}
+
+// What one side's trainer needs: the settings without letters.
+export function optionsOf(state, side) {
+  const own = Object.keys(SETTINGS.side).map((name) => [name, state[name + side]]);
+  return { ...state, ...Object.fromEntries(own) };
+}
+
+// The part of a state that differs from where its losses begin, as it stands in an address.
+export function toHash(state) {
+  const start = complete({ lossA: state.lossA, lossB: state.lossB });
+  const differs = ([name, value]) =>
+    name.startsWith("loss") ? value !== FIRST_LOSS[name.at(-1)] : value !== start[name];
+  return new URLSearchParams(Object.entries(state).filter(differs)).toString();
+}
+
+export const fromHash = (hash) => complete(Object.fromEntries(new URLSearchParams(hash.replace(/^#/, ""))));
+
+export const MOMENTS = SETTINGS.moments;
+export const labelOf = (loss) => SETTINGS.losses[loss].label;
+export { SETTINGS };

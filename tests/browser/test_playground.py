@@ -1,0 +1,646 @@
+"""The playground in a real browser: its mathematics against PyTorch, and what a reader does."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import lab
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from torch import Tensor, nn
+
+from anl_edu import losses, playground
+from anl_edu.losses import tables
+from anl_edu.playground.frame import Frame
+from anl_edu.playground.state import SETTINGS, complete
+
+pytestmark = pytest.mark.browser
+
+LOSSES = sorted(SETTINGS["losses"])
+CASES, STEPS, SEEDS = 300, 50, range(5)
+PARTS = (
+    "built, ceTable, flTable, active, normalized, normalizedNegative, lossAndGradient, LOSSES, "
+    "Trainer, makeWorld, complete, optionsOf, MOMENTS, Playground"
+)
+WIDTHS: list[tuple[int, Literal["light", "dark"]]] = [
+    (width, scheme)  # type: ignore[misc]
+    for width in (390, 1024, 2560)
+    for scheme in ("light", "dark")
+]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("playground") / "playground.html"
+    path.write_text(playground.page(), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def parts(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page with the script alone, its parts within reach."""
+    path = tmp_path_factory.mktemp("parts") / "parts.html"
+    path.write_text(
+        f"<script type='module'>{playground.script()}\nglobalThis.parts = {{ {PARTS} }};</script>",
+        encoding="utf-8",
+    )
+    page, faults = lab.open_file(chromium, path, 800, "light")
+    page.wait_for_function("globalThis.parts")
+    yield page
+    assert faults == []
+    page.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, file: Path) -> Iterator[Page]:
+    """The playground as a file; whatever the console is told fails the test."""
+    page, faults = lab.open_file(chromium, file, 1280, "light")
+    page.wait_for_function("globalThis.playground")
+    yield page
+    assert faults == []
+    page.close()
+
+
+def numbers(page: Page) -> dict[str, Any]:
+    return dict(page.evaluate("playground.measured"))
+
+
+def state(page: Page) -> dict[str, Any]:
+    return dict(page.evaluate("playground.state"))
+
+
+# --- mathematics ------------------------------------------------------------------------------
+
+
+def drawn(name: str) -> list[dict[str, Any]]:
+    """Random logits, some of them far apart, a label and parameters in their ranges."""
+    draw = random.Random(name)
+    ranges = {
+        key: (setting["low"], setting["high"])
+        for key, setting in SETTINGS["side"].items()
+        if "low" in setting
+    }
+    cases = []
+    for _ in range(CASES):
+        classes = draw.randint(2, 8)
+        scale = 10 ** draw.uniform(-1, 1.7)
+        parameters: dict[str, Any] = {}
+        for key in SETTINGS["losses"][name]["parameters"]:
+            if key in ("complement", "flip", "normalise"):
+                parameters[key] = draw.random() < 0.5
+            elif key == "p_min":
+                parameters[key] = 10 ** draw.uniform(-12, -2)
+            elif key == "q" and name == "gce":
+                parameters[key] = draw.uniform(0.05, 1)
+            elif key != "l1":
+                parameters[key] = draw.uniform(*ranges[key])
+        cases.append(
+            {
+                "name": name,
+                "logits": [scale * draw.gauss(0, 1) for _ in range(classes)],
+                "label": draw.randrange(classes),
+                "parameters": parameters,
+            }
+        )
+    return cases
+
+
+def by_switches(
+    logits: Tensor, y: Tensor, complement: bool, flip: bool, normalise: bool, p_min: float
+) -> Tensor:
+    """Lesson 04's loss with some of its three steps left out, from the package's table."""
+    if flip:
+        table = tables.ce_maximum(p_min) - tables.ce_table(logits, p_min)
+    else:
+        table = tables.ce_table(logits)
+    own, all_of_them = tables.active(table, y), table.sum(1)
+    above = all_of_them - own if complement else own
+    return above / all_of_them if normalise else above
+
+
+def ours(case: dict[str, Any]) -> tuple[float, Tensor]:
+    """The package's value and gradient (K), in float64."""
+    logits = torch.tensor([case["logits"]], dtype=torch.float64, requires_grad=True)
+    label = torch.tensor([case["label"]])
+    if case["name"] == "built":
+        value = by_switches(logits, label, **case["parameters"]).sum()
+    else:
+        value = losses.build(case["name"], "sum", **case["parameters"])(logits, label)
+    (gradient,) = torch.autograd.grad(value, logits)
+    return value.item(), gradient[0]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_and_gradients_are_the_packages(parts: Page, name: str) -> None:
+    cases = drawn(name)
+    theirs = parts.evaluate(
+        "cases => cases.map(c => {"
+        "  const { value, gradient } = parts.lossAndGradient(c.name, c.logits, c.label, c.parameters);"
+        "  return { value, gradient: [...gradient] };"
+        "})",
+        cases,
+    )
+    for case, found in zip(cases, theirs, strict=True):
+        value, gradient = ours(case)
+        close = {"rtol": 1e-10, "atol": 1e-10}
+        assert found["value"] == pytest.approx(value, rel=1e-10, abs=1e-10), case
+        torch.testing.assert_close(
+            torch.tensor(found["gradient"], dtype=torch.float64), gradient, **close
+        )
+
+
+def test_the_switches_make_the_losses_that_lesson_04_names() -> None:
+    """What the JavaScript is held against, held against the package's own names."""
+    for case in drawn("built"):
+        logits = torch.tensor([case["logits"]], dtype=torch.float64)
+        y = torch.tensor([case["label"]])
+        p_min = case["parameters"]["p_min"]
+        for switches, name, parameters in [
+            ((True, True, True), "nnce", {"p_min": p_min}),
+            ((False, False, True), "nce", {}),
+            ((False, False, False), "ce", {}),
+        ]:
+            expected = losses.build(name, "none", **parameters)(logits, y)
+            torch.testing.assert_close(by_switches(logits, y, *switches, p_min), expected)
+
+
+@pytest.mark.parametrize("gamma", [None, 0.0, 0.5, 2.0])
+def test_tables_and_constructions_are_the_packages(parts: Page, gamma: float | None) -> None:
+    for case in drawn("nnfl")[:100]:
+        p_min, y = case["parameters"]["p_min"], case["label"]
+        found = parts.evaluate(
+            """([logits, y, gamma, pMin]) => {
+                const top = Math.max(...logits);
+                const norm = top + Math.log(logits.reduce((s, z) => s + Math.exp(z - top), 0));
+                const logp = Float64Array.from(logits, z => z - norm);
+                const A = -((1 - pMin) ** (gamma ?? 0)) * Math.log(pMin);
+                const table = p => gamma === null ? parts.ceTable(logp, p) : parts.flTable(logp, gamma, p);
+                const { L } = table(0), cut = table(pMin).L;
+                const list = ({ value, by }) => ({ value, by: [...by] });
+                return { L: [...L], cut: [...cut], active: list(parts.active(L, y)),
+                    normalized: list(parts.normalized(L, y)),
+                    negative: list(parts.normalizedNegative(cut, y, A)) };
+            }""",
+            [case["logits"], y, gamma, p_min],
+        )
+        logits = torch.tensor([case["logits"]], dtype=torch.float64)
+        label = torch.tensor([y])
+
+        def table(p_min: float | None, logits: Tensor = logits) -> Tensor:
+            if gamma is None:
+                return tables.ce_table(logits, p_min)
+            return tables.fl_table(logits, gamma, p_min)
+
+        A = tables.ce_maximum(p_min) if gamma is None else tables.fl_maximum(gamma, p_min)
+        whole, cut = table(None).requires_grad_(), table(p_min).requires_grad_()
+        made = {
+            "active": (tables.active(whole, label), whole),
+            "normalized": (tables.normalized(whole, label), whole),
+            "negative": (tables.normalized_negative(cut, label, A), cut),
+        }
+        assert found["L"] == pytest.approx(whole[0].tolist(), rel=1e-10, abs=1e-10)
+        assert found["cut"] == pytest.approx(cut[0].tolist(), rel=1e-10, abs=1e-10)
+        for name, (value, source) in made.items():
+            (by,) = torch.autograd.grad(value.sum(), source)
+            assert found[name]["value"] == pytest.approx(value.item(), rel=1e-9, abs=1e-9)
+            assert found[name]["by"] == pytest.approx(by[0].tolist(), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "some",
+    [
+        {"loss": "ce", "clip": 0, "momentum": 0},
+        {"loss": "anl-ce", "layers": 3, "width": 20, "l1": 5e-3, "clip": 1, "batch": 16},
+        {"loss": "mae", "kind": "pair", "classes": 5, "clip": 0.5, "decay": 1e-2},
+        {"loss": "anl-fl", "classes": 7, "layers": 1, "width": 32, "lr": 0.05, "decay": 1e-3},
+    ],
+    ids=lambda some: some["loss"],
+)
+def test_fifty_steps_are_those_of_pytorch(parts: Page, some: dict[str, Any]) -> None:
+    """From the same weights on the same batches, in float64."""
+    found = parts.evaluate(
+        """([some, steps]) => {
+            const state = parts.complete(some);
+            const world = parts.makeWorld(state);
+            const trainer = new parts.Trainer(world, parts.optionsOf(state, "A"));
+            const weights = () => trainer.network.layers.map(({ w, b }) => [[...w], [...b]]);
+            const before = weights();
+            const batches = [], means = [];
+            for (let s = 0; s < steps; s++) {
+                const batch = Array.from({ length: state.batch }, (_, i) => (s * state.batch + 7 * i) % trainer.count);
+                batches.push(batch);
+                means.push(trainer.step(batch));
+            }
+            return { state, x: [...world.x], y: [...world.y], before, batches, means, after: weights() };
+        }""",
+        [some, STEPS],
+    )
+    whole = found["state"]
+    sizes = [2, *[whole["width"]] * whole["layers"], whole["classes"]]
+    linear = [nn.Linear(a, b, dtype=torch.float64) for a, b in zip(sizes, sizes[1:], strict=False)]
+    with torch.no_grad():
+        for layer, (w, b) in zip(linear, found["before"], strict=True):
+            layer.weight.copy_(torch.tensor(w, dtype=torch.float64).view_as(layer.weight))
+            layer.bias.copy_(torch.tensor(b, dtype=torch.float64))
+    steps = [part for layer in linear for part in (layer, nn.ReLU())][:-1]
+    model = nn.Sequential(*steps)
+    optimiser = torch.optim.SGD(
+        model.parameters(), whole["lr"], whole["momentum"], weight_decay=whole["decay"]
+    )
+    names = SETTINGS["losses"][whole["lossA"]]["parameters"].keys() - {"l1"}
+    loss = losses.build(whole["lossA"], **{name: whole[f"{name}A"] for name in names})
+    x = torch.tensor(found["x"], dtype=torch.float64).view(-1, 2)
+    y = torch.tensor(found["y"])
+    for batch, mean in zip(found["batches"], found["means"], strict=True):
+        optimiser.zero_grad()
+        value = loss(model(x[batch]), y[batch])
+        assert value.item() == pytest.approx(mean, rel=1e-8, abs=1e-8)
+        if whole["l1A"]:
+            value = value + whole["l1A"] * losses.l1_penalty(model.parameters())
+        value.backward()
+        if whole["clip"]:
+            nn.utils.clip_grad_norm_(model.parameters(), whole["clip"])
+        optimiser.step()
+    moved = 0.0
+    for layer, (w, b), (w0, _) in zip(linear, found["after"], found["before"], strict=True):
+        weight = torch.tensor(w, dtype=torch.float64).view_as(layer.weight)
+        torch.testing.assert_close(weight, layer.weight.data, rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(
+            torch.tensor(b, dtype=torch.float64), layer.bias.data, rtol=1e-8, atol=1e-8
+        )
+        moved += (torch.tensor(w) - torch.tensor(w0)).abs().sum().item()
+    assert moved > 1
+
+
+@pytest.mark.parametrize(("kind", "rate"), [("symmetric", 0.4), ("pair", 0.3), ("asymmetric", 0.5)])
+def test_labels_go_wrong_as_said(parts: Page, kind: str, rate: float) -> None:
+    """As many of each class as said, to the classes said, and the same for the same seed."""
+    worlds = parts.evaluate(
+        """([kind, noise]) => [0, 0, 1].map(seed => {
+            const { x, y, truth } = parts.makeWorld(parts.complete({ kind, noise, seed, points: 400 }));
+            return { x: [...x], y: [...y], truth: [...truth] };
+        })""",
+        [kind, rate],
+    )
+    assert worlds[0] == worlds[1] != worlds[2]
+    pairs = list(zip(worlds[0]["truth"], worlds[0]["y"], strict=True))
+    for k in range(4):
+        wrong = [y for truth, y in pairs if truth == k != y]
+        flips = kind != "asymmetric" or k % 2 == 0
+        assert len(wrong) == (round(rate * 100) if flips else 0)
+        if kind != "symmetric":
+            assert set(wrong) <= {(k + 1) % 4}
+        else:
+            assert set(wrong) == {0, 1, 2, 3} - {k}
+
+
+def test_the_page_and_the_package_agree_on_every_state(parts: Page) -> None:
+    draw = random.Random(0)
+    names = [*SETTINGS["shared"], *(n + s for n in SETTINGS["side"] for s in ("", "A", "B"))]
+    some = []
+    for _ in range(200):
+        given = {}
+        for name in draw.sample(names, 4):
+            bare = name if name in SETTINGS["shared"] else name.rstrip("AB")
+            setting = SETTINGS["shared"].get(bare) or SETTINGS["side"][bare]
+            if bare == "loss":
+                given[name] = draw.choice(LOSSES)
+            elif "options" in setting:
+                given[name] = draw.choice(list(setting["options"]))
+            elif "low" not in setting:
+                given[name] = draw.random() < 0.5
+            else:
+                whole = isinstance(setting.get("step"), int)
+                low, high = setting["low"], setting["high"]
+                given[name] = draw.randint(low, high) if whole else draw.uniform(low, high)
+        some.append(given)
+    theirs = parts.evaluate("some => some.map(given => parts.complete(given))", some)
+    assert theirs == [complete(given) for given in some]
+    assert [list(found) for found in theirs] == [list(complete(given)) for given in some]
+
+
+# --- moments ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def moments(parts: Page) -> dict[str, list[dict[str, dict[str, float]]]]:
+    """Of each moment and seed: both networks' numbers, as means over the last fifth of epochs."""
+    return dict(
+        parts.evaluate(
+            """seeds => Object.fromEntries(Object.entries(parts.MOMENTS).map(([name, { state }]) =>
+                [name, seeds.map(seed => Object.fromEntries(["A", "B"].map(side => {
+                    const whole = parts.complete({ ...state, seed });
+                    const trainer = new parts.Trainer(parts.makeWorld(whole), parts.optionsOf(whole, side));
+                    const measure = trainer.measure.bind(trainer);
+                    trainer.measure = () => {};
+                    for (let e = 1; e <= whole.epoch; e++) {
+                        trainer.runEpoch();
+                        if (e % 10 === 0) measure();
+                    }
+                    const late = trainer.history.slice(-Math.floor(trainer.history.length / 5));
+                    const mean = key => late.reduce((s, h) => s + h[key], 0) / late.length;
+                    const best = Math.max(...trainer.history.map(h => h.accuracy));
+                    return [side, { best, accuracy: mean("accuracy"), worst: mean("worst"),
+                        fit: mean("fit"), memorised: mean("memorised") }];
+                })))]))""",
+            list(SEEDS),
+        )
+    )
+
+
+def mean(runs: list[dict[str, dict[str, float]]], side: str, key: str) -> float:
+    return sum(run[side][key] for run in runs) / len(runs)
+
+
+def test_ce_memorises(moments: dict[str, Any]) -> None:
+    for run in moments["CE memorises"]:
+        a, b = run["A"], run["B"]
+        assert a["best"] - a["accuracy"] > 0.1
+        assert a["memorised"] > b["memorised"] + 0.15
+        assert b["accuracy"] > a["accuracy"] + 0.05
+
+
+def test_mae_loses_an_arm(moments: dict[str, Any]) -> None:
+    runs = moments["MAE loses an arm"]
+    assert all(run["A"]["worst"] < 0.05 for run in runs)
+    assert all(run["B"]["worst"] > 0.25 for run in runs)
+    assert mean(runs, "B", "accuracy") > mean(runs, "A", "accuracy") + 0.2
+
+
+def test_without_its_active_half_anl_does_not_learn_all(moments: dict[str, Any]) -> None:
+    runs = moments["α = 0"]
+    assert mean(runs, "A", "accuracy") < mean(runs, "B", "accuracy") - 0.1
+    assert mean(runs, "A", "worst") < mean(runs, "B", "worst") - 0.2
+    assert abs(mean(runs, "A", "memorised") - mean(runs, "B", "memorised")) < 0.1
+
+
+def test_without_l1_anl_memorises_more(moments: dict[str, Any]) -> None:
+    runs = moments["no L1"]
+    assert all(run["A"]["memorised"] > run["B"]["memorised"] for run in runs)
+    assert mean(runs, "A", "memorised") > mean(runs, "B", "memorised") + 0.05
+    assert mean(runs, "A", "accuracy") < mean(runs, "B", "accuracy")
+
+
+def test_past_the_bound_nothing_helps(moments: dict[str, Any]) -> None:
+    runs = moments["noise past (K − 1)/K"]
+    assert mean(runs, "A", "accuracy") < 0.25 > mean(runs, "B", "accuracy")
+
+
+def test_pair_flips_leave_anl_less_of_its_lead(moments: dict[str, Any]) -> None:
+    def lead(name: str) -> float:
+        return mean(moments[name], "B", "accuracy") - mean(moments[name], "A", "accuracy")
+
+    runs = moments["pair flip"]
+    assert mean(runs, "B", "memorised") > 0.3
+    assert mean(runs, "B", "accuracy") < 0.8
+    assert lead("pair flip") < 0.75 * lead("CE memorises")
+
+
+# --- a reader ---------------------------------------------------------------------------------
+
+
+def test_play_pause_step_reset_and_speed(page: Page) -> None:
+    play = page.get_by_role("button", name="Play", exact=True)
+    play.click()
+    page.wait_for_function("playground.epoch > 5")
+    page.get_by_role("button", name="Pause").click()
+    epoch = numbers(page)["epoch"]
+    page.wait_for_timeout(300)
+    assert numbers(page)["epoch"] == epoch
+    expect(page.locator(".epoch")).to_have_text(f"epoch {epoch}")
+    page.get_by_role("button", name="One epoch").click()
+    assert numbers(page)["epoch"] == epoch + 1
+    page.get_by_role("button", name="Reset").click()
+    assert numbers(page)["epoch"] == 0
+    page.get_by_label("speed").select_option("10 epochs a second")
+    began = page.evaluate("performance.now()")
+    play.click()
+    page.wait_for_function("playground.epoch >= 5")
+    assert page.evaluate("performance.now()") - began >= 400
+    page.get_by_role("button", name="Pause").click()
+    play.click()
+    page.get_by_role("button", name="Pause").click()
+    play.click()  # a second loop beside the first would run twice as fast
+    began, epoch = page.evaluate("[performance.now(), playground.epoch]")
+    page.wait_for_function(f"playground.epoch >= {epoch} + 6")
+    assert page.evaluate("performance.now()") - began >= 500
+
+
+def test_both_networks_begin_alike_on_the_same_points(page: Page) -> None:
+    same = page.evaluate(
+        """() => {
+            const [a, b] = playground.trainers;
+            return a.world === b.world && a.network !== b.network &&
+                a.network.layers.every(({ w }, l) => w.every((v, i) => v === b.network.layers[l].w[i]));
+        }"""
+    )
+    assert same
+    page.get_by_role("button", name="One epoch").click()
+    assert page.evaluate(
+        "playground.trainers[0].network.layers[0].w[0] !== playground.trainers[1].network.layers[0].w[0]"
+    )
+
+
+def test_every_setting_has_a_control_that_moves_it(page: Page) -> None:
+    """By keyboard alone, and each change starts both networks anew."""
+    for loss in LOSSES:
+        page.evaluate("loss => playground.set({ lossA: loss, lossB: 'ce' })", loss)
+        named = [*SETTINGS["losses"][loss]["parameters"], "l1", "loss"]
+        for name in (f"{name}A" for name in dict.fromkeys(named)):
+            check_moves(page, name, SETTINGS["side"][name[:-1]]["label"])
+    for name, setting in SETTINGS["shared"].items():
+        if name not in ("epoch", "point"):
+            check_moves(page, name, setting["label"])
+
+
+def check_moves(page: Page, name: str, label: str) -> None:
+    control = page.get_by_label(label, exact=True).first
+    before = state(page)[name]
+    control.focus()
+    kind = control.evaluate("e => e.type")
+    last = control.evaluate("e => e.options && e.selectedIndex === e.options.length - 1")
+    keys = {"checkbox": "Space", "range": "ArrowRight"}
+    page.keyboard.press(keys.get(kind, "ArrowUp" if last else "ArrowDown"))
+    after = state(page)[name]
+    assert after != before, name
+
+
+def test_the_keyboard_reaches_everything(page: Page) -> None:
+    page.keyboard.press("Tab")
+    reached = []
+    for _ in range(60):
+        here = page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+        if here in reached or here.startswith("<body"):
+            break
+        reached.append(here)
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid", here
+        page.keyboard.press("Tab")
+    there = page.evaluate(
+        "[...document.querySelectorAll('button, select, input, a, canvas[tabindex]')].map(e => e.outerHTML.slice(0, 200))"
+    )
+    assert set(there) == set(reached)
+
+
+def test_a_point_is_chosen_by_mouse_and_by_keys(page: Page) -> None:
+    panel = page.get_by_role("region", name="the chosen point")
+    expect(panel).to_be_hidden()
+    plane = page.locator("canvas").first
+    box = plane.bounding_box()
+    assert box is not None
+    x, y = page.evaluate(
+        "([n, w]) => { const { x } = playground.trainers[0].world; const at = v => w * (1 + v / 6.9) / 2;"
+        " return [at(x[2 * n]), at(-x[2 * n + 1])]; }",
+        [17, box["width"]],
+    )
+    plane.click(position={"x": x, "y": y})
+    assert state(page)["point"] == 17
+    expect(panel).to_be_visible()
+    said = page.get_by_role("status")
+    expect(said).to_contain_text("This point is labelled as one of the")
+    page.keyboard.press("ArrowRight")
+    moved = state(page)["point"]
+    assert moved != 17
+    there = page.evaluate("n => playground.trainers[0].world.x[2 * n]", moved)
+    assert there > page.evaluate("playground.trainers[0].world.x[34]")
+    page.keyboard.press("Escape")
+    assert state(page)["point"] == -1
+    expect(panel).to_be_hidden()
+    page.keyboard.press("ArrowDown")
+    assert state(page)["point"] >= 0
+
+
+def test_what_is_told_of_a_point_is_what_the_network_computes(page: Page) -> None:
+    page.evaluate("playground.set({ epoch: 30, point: 5 })")
+    page.wait_for_function("playground.epoch === 30 && !playground.playing")
+    found = page.evaluate(
+        """() => playground.trainers.map(t => ({ loss: t.options.loss, logits: [...t.network.forward(t.world.x[10], t.world.x[11])],
+            label: t.world.y[5], belief: t.now.beliefs[5] / 255, pull: t.pulls()[5],
+            mean: t.pulls().reduce((s, v) => s + v, 0) / t.count }))"""
+    )
+    words = page.get_by_role("region", name="the chosen point").inner_text()
+    for letter, of in zip("AB", found, strict=True):
+        parameters = SETTINGS["losses"][of["loss"]]["parameters"]
+        own = {k: v for k, v in parameters.items() if k != "l1"}
+        case = {"name": of["loss"], "logits": of["logits"], "label": of["label"], "parameters": own}
+        _, gradient = ours(case)
+        p = torch.softmax(torch.tensor(of["logits"], dtype=torch.float64), 0)[of["label"]].item()
+        assert of["pull"] == pytest.approx(gradient.norm().item(), rel=1e-9)
+        assert abs(of["belief"] - p) < 1 / 255
+        assert f"{letter} gives that label p = {p:.3f}" in words
+        assert f"pulls {of['pull'] / of['mean']:.1f} times as hard" in words
+
+
+def test_the_address_tells_the_state(chromium: Browser, file: Path) -> None:
+    page, faults = lab.open_file(chromium, file, 1280, "light")
+    page.goto(f"{file.as_uri()}#lossA=mae&noise=0.6&epoch=20")
+    page.reload()
+    page.wait_for_function("globalThis.playground?.epoch === 20 && !playground.playing")
+    assert state(page) == complete({"lossA": "mae", "noise": 0.6, "epoch": 20})
+    page.get_by_role("button", name="One epoch").click()
+    there = page.get_by_role("link", name="Link to this moment").get_attribute("href")
+    assert there == "#noise=0.6&epoch=21&lossA=mae"
+    page.get_by_label("noise rate η").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("location.hash") == "#noise=0.55&lossA=mae"
+    page.evaluate("location.hash = '#noise=0.3&flipB=false&lossB=built'")
+    page.wait_for_function("playground.state.noise === 0.3")
+    assert state(page) == complete({"noise": 0.3, "lossB": "built", "flipB": False})
+    page.evaluate("location.hash = '#noise=3'")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("noise is 0 to 0.9, not 3")
+    assert state(page) == complete({})
+    page.evaluate("location.hash = '#nois=0.3'")
+    expect(alert).to_contain_text("no setting is called nois")
+    page.evaluate("location.hash = '#noise=0.3'")
+    expect(alert).to_be_hidden()
+    assert faults == []
+    page.close()
+
+
+def test_a_moment_is_one_press_away_and_says_what_to_look_at(page: Page) -> None:
+    look = page.locator(".moment")
+    expect(look).to_be_hidden()
+    page.get_by_role("link", name="MAE loses an arm").press("Enter")
+    page.wait_for_function("playground.epoch > 3")
+    expect(look).to_have_text(SETTINGS["moments"]["MAE loses an arm"]["look"])
+    assert state(page) == complete(SETTINGS["moments"]["MAE loses an arm"]["state"])
+    page.wait_for_function("!playground.playing", timeout=60_000)
+    expect(page.get_by_role("status")).to_contain_text("and has lost the")
+    page.get_by_label("classes", exact=True).press("ArrowRight")
+    expect(look).to_be_hidden()
+
+
+def test_words_say_what_is_to_be_seen(page: Page) -> None:
+    said = page.get_by_role("status")
+    expect(said).to_have_text(
+        "Not trained yet. 120 of 300 labels are wrong. Press Play, or choose a moment above."
+    )
+    page.get_by_role("button", name="One epoch").click()
+    expect(said).to_contain_text("Epoch 1. A, CE: test accuracy")
+    share = numbers(page)["B"]["memorised"]
+    expect(said).to_contain_text(f"repeats {round(100 * share)} % of the wrong labels")
+
+
+def test_unwelcome_motion_is_kept_small(chromium: Browser, file: Path) -> None:
+    drawn = {}
+    for motion in ("no-preference", "reduce"):
+        context = chromium.new_context(reduced_motion=motion)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(file.as_uri())
+        page.wait_for_function("globalThis.playground")
+        page.evaluate(
+            "window.drawn = 0; const draw = playground.draw;"
+            "playground.draw = function () { window.drawn += 1; return draw.call(this); }; null"
+        )
+        page.get_by_role("button", name="Play", exact=True).click()
+        page.wait_for_timeout(2500)
+        drawn[motion] = page.evaluate("window.drawn")
+        context.close()
+    assert 1 <= drawn["reduce"] <= 4 < drawn["no-preference"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), WIDTHS)
+def test_it_fits_every_window_and_every_reader(
+    chromium: Browser,
+    file: Path,
+    screenshots: Path,
+    width: int,
+    scheme: Literal["light", "dark"],
+) -> None:
+    page, faults = lab.open_file(chromium, file, width, scheme)
+    page.evaluate("playground.set({ epoch: 40, point: 5, lossB: 'anl-fl', lossA: 'built' })")
+    page.wait_for_function("playground.epoch === 40 && !playground.playing")
+    page.screenshot(path=screenshots / f"playground-{width}-{scheme}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ink = page.evaluate("getComputedStyle(document.querySelector('.anl-play')).color")
+    assert ink == ("rgb(238, 238, 238)" if scheme == "dark" else "rgb(28, 28, 28)")
+    violations = Axe().run(page).response["violations"]
+    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
+    assert faults == []
+    page.close()
+
+
+def test_it_works_in_a_frame_without_an_address(chromium: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "frame.html"
+    file.write_text(Frame(complete({"noise": 0.2}))._repr_html_(), encoding="utf-8")
+    page, faults = lab.open_file(chromium, file, 1280, "light")
+    frame = page.frame_locator("iframe")
+    frame.get_by_label("noise rate η").press("ArrowRight")
+    frame.get_by_role("button", name="One epoch").click()
+    expect(frame.get_by_role("status")).to_contain_text("Epoch 1.")
+    expect(frame.get_by_role("link", name="Link to this moment")).to_have_count(0)
+    frame.get_by_role("link", name="pair flip").click()
+    expect(frame.get_by_label("kind of noise")).to_have_value("pair")
+    assert faults == []
+    page.close()
+
+
+def test_states_are_json() -> None:
+    assert json.loads(json.dumps(complete({}))) == complete({})
