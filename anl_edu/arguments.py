@@ -52,7 +52,7 @@ def parse_settings(texts: Iterable[str]) -> dict[str, bool | float | int | str]:
         try:
             read = _value(value, text)
         except ValueError:
-            read = value
+            read = None
         settings[name] = value if read is None else read
     return settings
 

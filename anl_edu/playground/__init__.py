@@ -17,8 +17,8 @@ __all__ = ["complete", "link", "page", "playground"]
 
 # In the order in which they use each other.
 _MODULES = (
-    "random", "losses", "world", "network", "trainer", "state", "controls", "draw", "point", "app",
-    "mount",
+    "random", "losses", "world", "network", "trainer", "state", "controls", "draw", "words",
+    "point", "clock", "app", "mount",
 )  # fmt: skip
 
 
@@ -29,11 +29,10 @@ def _read(name: str) -> str:
 def script() -> str:
     """Return all modules as one, without their imports, exporting nothing.
 
-    Each import and each list of exports is one line. A browser refuses the script if two modules
-    give one name to different things.
+    A browser refuses the script if two modules give one name to different things.
     """
     joined = "\n".join(_read(f"{name}.js") for name in _MODULES)
-    joined = re.sub(r"(?m)^(import .*|export \{.*\});\n", "", joined)
+    joined = re.sub(r"(?m)^(import|export \{)[^;]*;\n", "", joined)
     joined = re.sub(r"(?m)^export ", "", joined)
     return f"const SETTINGS = {json.dumps(json.loads(_read('settings.json')))};\n{joined}"
 

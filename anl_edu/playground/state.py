@@ -27,11 +27,11 @@ def complete(some: dict[str, Any]) -> dict[str, Any]:
     ValueError
         A name that is none, or a value that its setting cannot take.
     """
-    given = {}
+    given: dict[str, Any] = {}
     for name, value in some.items():
         if name in SETTINGS["side"]:
             given |= {name + side: some.get(name + side, value) for side in SIDES}
-        elif name in SETTINGS["shared"] or name[:-1] in SETTINGS["side"] and name[-1] in SIDES:
+        elif name in SETTINGS["shared"] or (name[:-1] in SETTINGS["side"] and name.endswith(SIDES)):
             given[name] = value
         else:
             near = get_close_matches(name, [*SETTINGS["shared"], *SETTINGS["side"]], 1)

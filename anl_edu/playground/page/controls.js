@@ -23,13 +23,25 @@ export function field(name, change) {
   const named = element("label", { for: id }, label);
   const options = optionsFor(name);
   if (options) {
-    const choices = Object.entries(options).map(([value, words]) => element("option", { value }, words));
+    const choices = Object.entries(options).map(([value, words]) =>
+      element("option", { value }, words),
+    );
     const select = element("select", { id, onchange: () => change(select.value) }, ...choices);
-    return { box: element("div", { class: "field" }, named, select), show: (value) => { select.value = value; } };
+    return {
+      box: element("div", { class: "field" }, named, select),
+      show: (value) => {
+        select.value = value;
+      },
+    };
   }
   if (typeof start === "boolean") {
     const box = element("input", { id, type: "checkbox", onchange: () => change(box.checked) });
-    return { box: element("div", { class: "field switch" }, box, named), show: (value) => { box.checked = value; } };
+    return {
+      box: element("div", { class: "field switch" }, box, named),
+      show: (value) => {
+        box.checked = value;
+      },
+    };
   }
   return slider(name, id, named, change);
 }
@@ -46,17 +58,33 @@ function slider(name, id, named, change) {
     say(value);
     change(value);
   };
-  const input = element("input", { id, type: "range", min: 0, max: stops.length - 1, step: 1, oninput: moved });
+  const input = element("input", {
+    id,
+    type: "range",
+    min: 0,
+    max: stops.length - 1,
+    step: 1,
+    oninput: moved,
+  });
   const show = (value) => {
-    input.value = stops.reduce((best, v, i) => (Math.abs(v - value) < Math.abs(stops[best] - value) ? i : best), 0);
+    input.value = stops.reduce(
+      (best, v, i) => (Math.abs(v - value) < Math.abs(stops[best] - value) ? i : best),
+      0,
+    );
     say(value);
   };
-  return { box: element("div", { class: "field" }, named, element("div", { class: "row" }, input, output)), show };
+  return {
+    box: element("div", { class: "field" }, named, element("div", { class: "row" }, input, output)),
+    show,
+  };
 }
 
 // Every value that a slider stops at: even steps, or 1, 2 and 5 of every power of ten.
 function stopsOf({ low, high, step, log, zero }) {
-  if (!log) return Array.from({ length: Math.round((high - low) / step) + 1 }, (_, i) => Number((low + i * step).toFixed(6)));
+  if (!log)
+    return Array.from({ length: Math.round((high - low) / step) + 1 }, (_, i) =>
+      Number((low + i * step).toFixed(6)),
+    );
   const stops = zero ? [0] : [];
   for (let power = Math.round(Math.log10(low)); power <= Math.log10(high); power++) {
     for (const digit of [1, 2, 5]) {

@@ -9,15 +9,37 @@ const CELLS = 36; // of the plane's colouring, in each direction
 // Okabe and Ito's colours, which colour-blind readers can tell apart, and a shape for each class.
 const MARKS = [
   { name: "blue circles", colour: "#0072B2", outline: (c, r) => c.arc(0, 0, r, 0, 2 * Math.PI) },
-  { name: "orange squares", colour: "#E69F00", outline: (c, r) => polygon(c, 1.25 * r, 4, Math.PI / 4) },
-  { name: "green triangles", colour: "#009E73", outline: (c, r) => polygon(c, 1.3 * r, 3, Math.PI / 2) },
+  {
+    name: "orange squares",
+    colour: "#E69F00",
+    outline: (c, r) => polygon(c, 1.25 * r, 4, Math.PI / 4),
+  },
+  {
+    name: "green triangles",
+    colour: "#009E73",
+    outline: (c, r) => polygon(c, 1.3 * r, 3, Math.PI / 2),
+  },
   { name: "pink diamonds", colour: "#CC79A7", outline: (c, r) => polygon(c, 1.3 * r, 4, 0) },
-  { name: "sky-blue arrowheads", colour: "#56B4E9", outline: (c, r) => polygon(c, 1.3 * r, 3, -Math.PI / 2) },
-  { name: "red pentagons", colour: "#D55E00", outline: (c, r) => polygon(c, 1.2 * r, 5, Math.PI / 2) },
+  {
+    name: "sky-blue arrowheads",
+    colour: "#56B4E9",
+    outline: (c, r) => polygon(c, 1.3 * r, 3, -Math.PI / 2),
+  },
+  {
+    name: "red pentagons",
+    colour: "#D55E00",
+    outline: (c, r) => polygon(c, 1.2 * r, 5, Math.PI / 2),
+  },
   { name: "grey hexagons", colour: "#8C8C8C", outline: (c, r) => polygon(c, 1.15 * r, 6, 0) },
-  { name: "yellow stars", colour: "#F0E442", outline: (c, r) => polygon(c, 1.4 * r, 10, Math.PI / 2, 0.5) },
+  {
+    name: "yellow stars",
+    colour: "#F0E442",
+    outline: (c, r) => polygon(c, 1.4 * r, 10, Math.PI / 2, 0.5),
+  },
 ];
-const RGB = MARKS.map(({ colour }) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
+const RGB = MARKS.map(({ colour }) =>
+  [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)),
+);
 export const nameOf = (k) => MARKS[k].name;
 
 // Corners about the origin, the first at angle `turn`; every second one nearer by `inner`: a star.
@@ -35,7 +57,8 @@ function fitted(canvas) {
   const ratio = globalThis.devicePixelRatio || 1;
   const { clientWidth: width, clientHeight: height } = canvas;
   const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== across || canvas.height !== down) Object.assign(canvas, { width: across, height: down });
+  if (canvas.width !== across || canvas.height !== down)
+    Object.assign(canvas, { width: across, height: down });
   const c = canvas.getContext("2d");
   c.setTransform(ratio, 0, 0, ratio, 0, 0);
   return { c, width, height };
@@ -53,14 +76,18 @@ function paintPlane(c, { network, world }, width, dark) {
   const { K } = world;
   for (let i = 0; i < CELLS; i++) {
     for (let j = 0; j < CELLS; j++) {
-      const z = network.forward(REACH * ((2 * j + 1) / CELLS - 1), REACH * (1 - (2 * i + 1) / CELLS));
+      const z = network.forward(
+        REACH * ((2 * j + 1) / CELLS - 1),
+        REACH * (1 - (2 * i + 1) / CELLS),
+      );
       let best = 0;
       for (let k = 1; k < K; k++) if (z[k] > z[best]) best = k;
       let sum = 0;
       for (let k = 0; k < K; k++) sum += Math.exp(z[k] - z[best]);
       const sure = (K / sum - 1) / (K - 1); // 0 where p is 1/K, 1 where it is 1
       const at = 4 * (i * CELLS + j);
-      for (let rgb = 0; rgb < 3; rgb++) cells.data[at + rgb] = paper + (RGB[best][rgb] - paper) * (0.1 + 0.5 * sure);
+      for (let rgb = 0; rgb < 3; rgb++)
+        cells.data[at + rgb] = paper + (RGB[best][rgb] - paper) * (0.1 + 0.5 * sure);
       cells.data[at + 3] = 255;
     }
   }
@@ -160,7 +187,8 @@ export function drawCurves(canvas, title, colours, series) {
     c.lineWidth = 2;
     c.setLineDash(dash);
     c.beginPath();
-    for (let e = 0; e < values.length; e += every) c[e ? "lineTo" : "moveTo"](across(e), down(values[e]));
+    for (let e = 0; e < values.length; e += every)
+      c[e ? "lineTo" : "moveTo"](across(e), down(values[e]));
     c.stroke();
     c.textAlign = "left";
     c.font = "bold 12px system-ui, sans-serif";
@@ -172,7 +200,9 @@ export function drawCurves(canvas, title, colours, series) {
 // How hard a point pushes each logit up or down, one list (K) a side: {values, colour, letter}.
 export function drawPushes(canvas, title, colours, series) {
   const most = Math.max(1e-3, ...series.flatMap(({ values }) => values.map(Math.abs)));
-  const { c, down, w } = framed(canvas, title, colours, -most, most, (v) => String(Number(v.toPrecision(2))));
+  const { c, down, w } = framed(canvas, title, colours, -most, most, (v) =>
+    String(Number(v.toPrecision(2))),
+  );
   const K = series[0].values.length;
   const slot = w / K;
   const bar = Math.min(24, slot / 3);
@@ -181,7 +211,12 @@ export function drawPushes(canvas, title, colours, series) {
     series.forEach(({ values, colour, letter }, side) => {
       const left = middle + (side - 1) * bar;
       c.fillStyle = colour;
-      c.fillRect(left + 1, Math.min(down(0), down(values[k])), bar - 2, Math.abs(down(values[k]) - down(0)));
+      c.fillRect(
+        left + 1,
+        Math.min(down(0), down(values[k])),
+        bar - 2,
+        Math.abs(down(values[k]) - down(0)),
+      );
       c.textAlign = "center";
       c.fillText(letter, left + bar / 2, values[k] > 0 ? down(0) + 12 : down(0) - 3);
     });

@@ -143,7 +143,10 @@ const sum = (active, other) => (logp, y, parameters) => {
   const one = active(logp, y, parameters);
   const two = other(logp, y, parameters);
   const { alpha, beta } = parameters;
-  return { value: alpha * one.value + beta * two.value, c: one.c.map((v, k) => alpha * v + beta * two.c[k]) };
+  return {
+    value: alpha * one.value + beta * two.value,
+    c: one.c.map((v, k) => alpha * v + beta * two.c[k]),
+  };
 };
 
 // By the names that settings.json gives.

@@ -10,7 +10,9 @@ function pageIsDark() {
   if ("jpThemeLight" in body.dataset) return body.dataset.jpThemeLight === "false";
   if (body.matches(".vscode-dark, .vscode-light")) return body.matches(".vscode-dark");
   const theme = documentElement.getAttribute("theme") ?? documentElement.dataset.theme;
-  return ["dark", "light"].includes(theme) ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  return ["dark", "light"].includes(theme)
+    ? theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
 function followTheme(root, redraw) {
@@ -21,7 +23,10 @@ function followTheme(root, redraw) {
   look();
   const observer = new MutationObserver(look);
   for (const node of [document.body, document.documentElement]) {
-    observer.observe(node, { attributes: true, attributeFilter: ["class", "theme", "data-theme", "data-jp-theme-light"] });
+    observer.observe(node, {
+      attributes: true,
+      attributeFilter: ["class", "theme", "data-theme", "data-jp-theme-light"],
+    });
   }
   const system = matchMedia("(prefers-color-scheme: dark)");
   system.addEventListener("change", look);
@@ -48,7 +53,10 @@ export function mountPage(root, start) {
   const onState = (state) => {
     if (linked) history.replaceState(null, "", `#${toHash(state)}`);
   };
-  const app = new Playground(root, linked && location.hash.length > 1 ? read() : start, { onState, linked });
+  const app = new Playground(root, linked && location.hash.length > 1 ? read() : start, {
+    onState,
+    linked,
+  });
   root.prepend(
     element("h1", {}, "A playground for wrong labels"),
     element(
@@ -78,7 +86,10 @@ export function render({ model, el }) {
     sent = performance.now();
     tell("measured", measured);
   };
-  const app = new Playground(root, model.get("state"), { onState: (state) => tell("state", state), onMeasure });
+  const app = new Playground(root, model.get("state"), {
+    onState: (state) => tell("state", state),
+    onMeasure,
+  });
   const hear = () => {
     const state = model.get("state");
     if (JSON.stringify(state) !== JSON.stringify(app.state)) app.set(state);

@@ -1,13 +1,20 @@
 // One point under the glass: what it is labelled, what each network believes of it, how it pulls.
 
 import { element } from "./controls.js";
-import { drawCurves, drawPushes, nameOf, place } from "./draw.js";
+import { drawCurves, drawPushes, place } from "./draw.js";
+import { describe } from "./words.js";
 
 export class PointPanel {
   constructor() {
     this.words = element("p");
-    this.beliefs = element("canvas", { role: "img", "aria-label": "p of the chosen point's label, by epoch" });
-    this.pushes = element("canvas", { role: "img", "aria-label": "the chosen point's push on each logit" });
+    this.beliefs = element("canvas", {
+      role: "img",
+      "aria-label": "p of the chosen point's label, by epoch",
+    });
+    this.pushes = element("canvas", {
+      role: "img",
+      "aria-label": "the chosen point's push on each logit",
+    });
     this.box = element(
       "section",
       { class: "point", "aria-label": "the chosen point", hidden: true },
@@ -26,32 +33,21 @@ export class PointPanel {
       this.beliefs,
       "Belief in its label: p at that label",
       colours,
-      sides.map((side) => ({ ...side, values: side.trainer.history.map(({ beliefs }) => beliefs[n] / 255) })),
+      sides.map((side) => ({
+        ...side,
+        values: side.trainer.history.map(({ beliefs }) => beliefs[n] / 255),
+      })),
     );
     drawPushes(
       this.pushes,
       "Its push on each logit: −gradient",
       colours,
-      sides.map((side) => ({ ...side, values: Array.from(side.trainer.look(n).gradient, (v) => -v) })),
+      sides.map((side) => ({
+        ...side,
+        values: Array.from(side.trainer.look(n).gradient, (v) => -v),
+      })),
     );
   }
-}
-
-// The chosen point in words.
-export function describe(n, sides) {
-  const { y, truth } = sides[0].trainer.world;
-  const label =
-    y[n] === truth[n]
-      ? `This point is labelled as one of the ${nameOf(y[n])}, and rightly so.`
-      : `This point is labelled as one of the ${nameOf(y[n])}, and wrongly: it belongs to the ${nameOf(truth[n])}.`;
-  const heard = sides.map(({ letter, trainer }) => {
-    const p = Math.exp(trainer.look(n).logp[y[n]]);
-    const pulls = trainer.pulls();
-    const mean = pulls.reduce((sum, v) => sum + v, 0) / trainer.count;
-    const times = mean > 0 ? pulls[n] / mean : 0;
-    return `${letter} gives that label p = ${p.toFixed(3)}; the point pulls ${times.toFixed(1)} times as hard as the mean point.`;
-  });
-  return [label, ...heard].join(" ");
 }
 
 // The point nearest to a place in a picture so many units wide.

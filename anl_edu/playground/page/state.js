@@ -15,19 +15,23 @@ export function settingOf(name) {
 }
 
 // What one side can move beside its loss.
-export const parametersOf = (loss) => [...new Set([...Object.keys(SETTINGS.losses[loss].parameters), "l1"])];
+export const parametersOf = (loss) => [
+  ...new Set([...Object.keys(SETTINGS.losses[loss].parameters), "l1"]),
+];
 
 // A whole state from some settings. A side's setting without its letter counts for both sides; what
 // is not given begins where it begins, a loss's parameters where that loss has them.
 export function complete(some) {
   const given = {};
   for (const [name, value] of Object.entries(some)) {
-    if (name in SETTINGS.side) for (const side of SIDES) given[name + side] ??= some[name + side] ?? value;
+    if (name in SETTINGS.side)
+      for (const side of SIDES) given[name + side] ??= some[name + side] ?? value;
     else if (settingOf(name)) given[name] = value;
     else throw new Error(`no setting is called ${name}`);
   }
   const state = {};
-  for (const [name, { start }] of Object.entries(SETTINGS.shared)) state[name] = checked(name, given[name] ?? start);
+  for (const [name, { start }] of Object.entries(SETTINGS.shared))
+    state[name] = checked(name, given[name] ?? start);
   for (const side of SIDES) {
     const loss = checked(`loss${side}`, given[`loss${side}`] ?? FIRST_LOSS[side]);
     const begin = { ...SETTINGS.losses[loss].parameters, loss };
@@ -43,21 +47,26 @@ function checked(name, value) {
   const setting = settingOf(name);
   const options = optionsFor(name);
   if (options) {
-    if (!Object.hasOwn(options, value)) throw new Error(`${name} is one of ${Object.keys(options).join(", ")}, not ${value}`);
+    if (!Object.hasOwn(options, value))
+      throw new Error(`${name} is one of ${Object.keys(options).join(", ")}, not ${value}`);
     return value;
   }
   if (typeof setting.start === "boolean") return value === true || value === "true";
   const v = Number(value);
   const { low, high, step, zero } = setting;
-  if (!((v >= low && v <= high) || (zero && v === 0))) throw new Error(`${name} is ${low} to ${high}, not ${value}`);
-  if (Number.isInteger(step) && !Number.isInteger(v)) throw new Error(`${name} is a whole number, not ${value}`);
+  if (!((v >= low && v <= high) || (zero && v === 0)))
+    throw new Error(`${name} is ${low} to ${high}, not ${value}`);
+  if (Number.isInteger(step) && !Number.isInteger(v))
+    throw new Error(`${name} is a whole number, not ${value}`);
   return v;
 }
 
 // What a setting can be, if it is a choice: value to words.
 export function optionsFor(name) {
   if (!/^loss[AB]$/.test(name)) return settingOf(name).options;
-  return Object.fromEntries(Object.entries(SETTINGS.losses).map(([key, { label }]) => [key, label]));
+  return Object.fromEntries(
+    Object.entries(SETTINGS.losses).map(([key, { label }]) => [key, label]),
+  );
 }
 
 // What one side's trainer needs: the settings without letters.
@@ -74,7 +83,8 @@ export function toHash(state) {
   return new URLSearchParams(Object.entries(state).filter(differs)).toString();
 }
 
-export const fromHash = (hash) => complete(Object.fromEntries(new URLSearchParams(hash.replace(/^#/, ""))));
+export const fromHash = (hash) =>
+  complete(Object.fromEntries(new URLSearchParams(hash.replace(/^#/, ""))));
 
 export const MOMENTS = SETTINGS.moments;
 export const labelOf = (loss) => SETTINGS.losses[loss].label;

@@ -47,14 +47,20 @@ export class Trainer {
 
   runEpoch() {
     const { count, options } = this;
-    const order = shuffle(Array.from({ length: count }, (_, n) => n), this.order);
-    for (let at = 0; at < count; at += options.batch) this.step(order.slice(at, at + options.batch));
+    const order = shuffle(
+      Array.from({ length: count }, (_, n) => n),
+      this.order,
+    );
+    for (let at = 0; at < count; at += options.batch)
+      this.step(order.slice(at, at + options.batch));
     this.measure();
   }
 
   // Length of the gradient at the logits of every training point, now.
   pulls() {
-    return Float64Array.from({ length: this.count }, (_, n) => Math.hypot(...this.look(n).gradient));
+    return Float64Array.from({ length: this.count }, (_, n) =>
+      Math.hypot(...this.look(n).gradient),
+    );
   }
 
   measure() {

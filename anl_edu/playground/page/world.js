@@ -48,7 +48,8 @@ export function corrupt(truth, K, kind, rate, draw) {
   for (let k = 0; k < K; k++) {
     if (!flips(k)) continue;
     const own = Array.from(truth.keys()).filter((n) => truth[n] === k);
-    for (const n of shuffle(own, draw).slice(0, Math.round(rate * own.length))) labels[n] = to(k, K, draw);
+    for (const n of shuffle(own, draw).slice(0, Math.round(rate * own.length)))
+      labels[n] = to(k, K, draw);
   }
   return labels;
 }

@@ -1,0 +1,44 @@
+// What is to be seen, in words: for whoever hears the page, or looks and wonders.
+
+import { nameOf } from "./draw.js";
+import { labelOf, SIDES } from "./state.js";
+
+const percent = (share) => `${Math.round(100 * share)} %`;
+
+// Both networks now.
+export function sentence(state, trainers) {
+  if (!trainers[0].epoch) {
+    const wrong = trainers[0].world.y.filter((y, n) => y !== trainers[0].world.truth[n]).length;
+    return `Not trained yet. ${wrong} of ${trainers[0].count} labels are wrong. Press Play, or choose a moment above.`;
+  }
+  const said = trainers.map(({ history, now }, i) => {
+    const best = history.reduce((top, h) => Math.max(top, h.accuracy), 0);
+    const fell = best - now.accuracy > 0.05 ? ` after a best of ${percent(best)}` : "";
+    const repeats = state.noise ? `, repeats ${percent(now.memorised)} of the wrong labels` : "";
+    const lost = now.worst < 0.1 ? `, and has lost the ${nameOf(now.worstClass)}` : "";
+    return `${SIDES[i]}, ${labelOf(state[`loss${SIDES[i]}`])}: test accuracy ${percent(now.accuracy)}${fell}${repeats}${lost}.`;
+  });
+  return `Epoch ${trainers[0].epoch}. ${said.join(" ")}`;
+}
+
+// The same of one network, below its plane.
+export const caption = ({ accuracy, worst, fit, memorised }) =>
+  `Test accuracy ${percent(accuracy)}, worst class ${percent(worst)}. ` +
+  `Right labels fitted ${percent(fit)}, wrong ones memorised ${percent(memorised)}.`;
+
+// One point, of which `sides` are told {letter, trainer}.
+export function describe(n, sides) {
+  const { y, truth } = sides[0].trainer.world;
+  const label =
+    y[n] === truth[n]
+      ? `This point is labelled as one of the ${nameOf(y[n])}, and rightly so.`
+      : `This point is labelled as one of the ${nameOf(y[n])}, and wrongly: it belongs to the ${nameOf(truth[n])}.`;
+  const heard = sides.map(({ letter, trainer }) => {
+    const p = Math.exp(trainer.look(n).logp[y[n]]);
+    const pulls = trainer.pulls();
+    const mean = pulls.reduce((sum, v) => sum + v, 0) / trainer.count;
+    const times = mean > 0 ? pulls[n] / mean : 0;
+    return `${letter} gives that label p = ${p.toFixed(3)}; the point pulls ${times.toFixed(1)} times as hard as the mean point.`;
+  });
+  return [label, ...heard].join(" ");
+}
