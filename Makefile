@@ -57,7 +57,7 @@ lint: $(VENV)/.ready-test ## ruff (check and format, notebooks too) and mypy
 	mypy || failed=1; \
 	[ -z "$$failed" ]
 
-bench: $(VENV)/.ready-base ## measure the losses and the training loop on this machine
+bench: $(VENV)/.ready-test ## measure losses, training and the playground on this machine
 	@for script in benchmarks/*.py; do echo "== $$script"; python "$$script" $(ARGS) || exit 1; done
 
 record: $(VENV)/.ready-base ## record a grid of runs: make record ARGS='--loss ce --noise symmetric:0.6'

@@ -37,7 +37,7 @@ def parse_changes(texts: Iterable[str], precision: str | None = None) -> dict[st
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, bool | float | int | str]:
-    """Read ``["noise=0.6", "lossA=mae"]`` into settings of the playground.
+    """Read ``["noise=0.6", "loss_1=mae"]`` into settings of the playground.
 
     Raises
     ------

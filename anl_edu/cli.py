@@ -111,7 +111,7 @@ def demo(
 def playground_command(settings: tuple[str, ...], out: Path, open_it: bool) -> None:
     """Write the playground, one page that needs no network, and open it.
 
-    Settings say where it begins, as in its address: noise=0.6 lossA=mae epoch=300.
+    Settings say where it begins, as in its address: noise=0.6 loss_1=mae epoch=300.
     """
     from anl_edu import atomic, playground
 

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from distributed import LocalCluster
 
-from anl_edu import cli, data, losses, models, noise, recipes, report_command, runs
+from anl_edu import cli, data, losses, models, noise, playground, recipes, report_command, runs
 from anl_edu.cli import main
 from anl_edu.runs import cluster, formats, summary
 
@@ -480,3 +480,37 @@ def test_a_switch_of_a_loss_can_be_set(call, tmp_path):
     assert call(*line).exit_code == 0
     (run,) = runs.find(tmp_path / "build" / "runs")
     assert run.spec.recipe.build_loss().parameters_["detach_focal"] is False
+
+
+# --- the playground --------------------------------------------------------------------
+
+
+def test_playground_writes_the_page_and_opens_it(call, monkeypatch):
+    opened = []
+    monkeypatch.setattr(click, "launch", opened.append)
+    result = call("playground", "noise=0.6", "loss_1=mae", "pulls=true", "--out", "p/page.html")
+    assert result.exit_code == 0, result.output
+    assert "Playground: p/page.html" in result.output
+    state = playground.complete({"noise": 0.6, "loss_1": "mae", "pulls": True})
+    page = Path("p/page.html").read_text(encoding="utf-8")
+    assert page == playground.page(**state)
+    assert json.dumps(state) in page
+    assert opened == [Path("p/page.html").resolve().as_uri()]
+    assert call("playground", "--no-open").exit_code == 0
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("noise", "setting 'noise' is not NAME=VALUE, for instance noise=0.6"),
+        ("noise=2", "noise is 0 to 0.9, not 2"),
+        ("nois=0.2", "no setting is called 'nois'; do you mean noise?"),
+        ("data=none", "data is one of arms, blobs, rings, not 'none'"),
+    ],
+)
+def test_playground_names_what_is_wrong(call, setting, message):
+    result = call("playground", setting, "--no-open")
+    assert result.exit_code == 1
+    assert result.output == f"Error: {message}\n{HINT}\n"
+    assert not Path("build").exists()

@@ -104,8 +104,7 @@ def imported_below(*folders: str) -> set[str]:
         (["anl_edu/losses"], declared()),
         (["anl_edu"], {*declared("lessons"), *OPTIONAL}),
         (["notebooks"], declared("lessons")),
-        (["benchmarks"], declared("lessons")),
-        (["tests", "tools"], declared("test")),
+        (["benchmarks", "tests", "tools"], declared("test")),
     ],
     ids=lambda v: "+".join(v) if isinstance(v, list) else "",
 )

@@ -20,6 +20,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from anl_edu import atomic
+from anl_edu import atomic, playground
 from anl_edu.teach.exercise import find
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -217,6 +218,11 @@ def tidy_bundle(
     """Bring one MIME bundle into its committed form."""
     bundle, metadata = output.data, {}
     bundle.pop(WIDGET, None)  # an explorer without its kernel is the figure of its first state
+    if playground.MIME in bundle:
+        address = bundle[playground.MIME]["link"]
+        digest = hashlib.sha256(f"{address} {playground.page()}".encode()).hexdigest()[:16]
+        bundle["image/png"] = stills.get((cell_id, digest)) or photograph(address)
+        metadata = {"figure": digest}
     if FIGURE in bundle:
         figure = bundle[FIGURE]
         digest = hashlib.sha256(json.dumps(figure, sort_keys=True).encode()).hexdigest()[:16]
@@ -254,8 +260,34 @@ def still(figure: dict[str, Any]) -> str:
     picture = Image.open(io.BytesIO(raw)).convert("RGB")
     # MAXCOVERAGE keeps a thin line's colour; MEDIANCUT would give two lines one colour.
     small = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    return encoded(small)
+
+
+def photograph(address: str) -> str:
+    """Open the playground in a local Chromium; give a base64 PNG of its two planes."""
+    from PIL import Image
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        file = Path(folder) / "playground.html"
+        file.write_text(playground.page(), encoding="utf-8")
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
+            args=["--no-sandbox"],
+        )
+        page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
+        page.goto(f"{file.as_uri()}{address}")
+        page.wait_for_function("globalThis.playground && !globalThis.playground.playing")
+        raw = page.locator(".sides").screenshot()
+        browser.close()
+    picture = Image.open(io.BytesIO(raw)).convert("RGB")
+    return encoded(picture.quantize(64, dither=Image.Dither.NONE))
+
+
+def encoded(picture: Any) -> str:
+    """Give a picture as a base64 PNG."""
     buffer = io.BytesIO()
-    small.save(buffer, "PNG", optimize=True)
+    picture.save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode() + "\n"
 
 

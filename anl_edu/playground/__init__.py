@@ -15,6 +15,7 @@ from anl_edu.playground.state import complete, link
 
 __all__ = ["complete", "link", "page", "playground"]
 
+MIME = "application/vnd.anl-edu.playground+json"
 # In the order in which they use each other.
 _MODULES = (
     "random", "losses", "world", "network", "trainer", "state", "controls", "draw", "words",
@@ -71,6 +72,14 @@ globalThis.playground = mountPage(document.getElementById("playground"), {start}
 """
 
 
+def bundle(state: dict[str, Any]) -> dict[str, Any]:
+    """Return what every playground in a notebook displays besides itself.
+
+    The words for a terminal, and the state for whoever draws the notebook without a kernel.
+    """
+    return {"text/plain": "The playground; a notebook shows it.", MIME: {"link": link(state)}}
+
+
 def playground(**state: Any) -> Any:
     """Show the playground in a notebook.
 
@@ -79,25 +88,25 @@ def playground(**state: Any) -> Any:
     state
         Settings that differ from where the page begins: ``noise=0.6``, ``kind="pair"``,
         ``classes=6``, ``loss="mae"``, ``alpha=0`` and so on. The last few belong to one network
-        each: ``lossA="ce", lossB="anl-ce"``; without the letter they count for both.
+        each: ``loss_1="ce", loss_2="anl-ce"``; without the number they count for both.
         ``epoch=300`` trains that far at once. ``complete()`` shows them all.
 
     Returns
     -------
-    Playground
-        A widget. Its ``state``, the whole of it, can be read and set, its ``measured`` be read.
-        Where anywidget is missing, a frame with the page instead: it has a ``state`` to read.
+    Playground or Frame
+        A widget: its ``state``, the whole of it, can be read and set, its ``measured`` be read.
+        Where anywidget is missing, the page in a frame: its ``state`` is where it began.
 
     Raises
     ------
     ValueError
         A name that is none, or a value that its setting cannot take.
     """
-    whole = complete(state)
+    complete(state)  # say now what is wrong with it
     try:
         from anl_edu.playground.widget import Playground
     except ImportError:
         from anl_edu.playground.frame import Frame
 
-        return Frame(whole)
-    return Playground(whole)
+        return Frame(state)
+    return Playground(state)

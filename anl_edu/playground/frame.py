@@ -6,6 +6,7 @@ import html
 from typing import Any
 
 from anl_edu import playground
+from anl_edu.playground.state import complete
 
 
 class Frame:
@@ -18,14 +19,13 @@ class Frame:
     """
 
     def __init__(self, state: dict[str, Any]) -> None:
-        self.state = state
+        self.state = complete(state)
+        self._given = state
 
-    def __repr__(self) -> str:
-        return "The playground; a notebook shows it."
-
-    def _repr_html_(self) -> str:
-        source = html.escape(playground.page(**self.state), quote=True)
-        return (
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        source = html.escape(playground.page(**self._given), quote=True)
+        frame = (
             f'<iframe title="A playground for wrong labels" srcdoc="{source}" '
             'style="width: 100%; height: 1100px; border: 0"></iframe>'
         )
+        return {**playground.bundle(self._given), "text/html": frame}

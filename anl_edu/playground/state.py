@@ -12,14 +12,14 @@ from urllib.parse import urlencode
 SETTINGS: dict[str, Any] = json.loads(
     files(__package__).joinpath("page/settings.json").read_text(encoding="utf-8")
 )
-SIDES = ("A", "B")
-FIRST_LOSS = {"A": "ce", "B": "anl-ce"}
+SIDES = ("_1", "_2")
+FIRST_LOSS = {"_1": "ce", "_2": "anl-ce"}
 
 
 def complete(some: dict[str, Any]) -> dict[str, Any]:
     """Return a whole state from some settings.
 
-    A side's setting without its letter counts for both networks. What is not given begins where
+    A side's setting without its number counts for both networks. What is not given begins where
     the page begins, a loss's parameters where that loss has them.
 
     Raises
@@ -31,7 +31,7 @@ def complete(some: dict[str, Any]) -> dict[str, Any]:
     for name, value in some.items():
         if name in SETTINGS["side"]:
             given |= {name + side: some.get(name + side, value) for side in SIDES}
-        elif name in SETTINGS["shared"] or (name[:-1] in SETTINGS["side"] and name.endswith(SIDES)):
+        elif name in SETTINGS["shared"] or (name[:-2] in SETTINGS["side"] and name.endswith(SIDES)):
             given[name] = value
         else:
             near = get_close_matches(name, [*SETTINGS["shared"], *SETTINGS["side"]], 1)

@@ -10,6 +10,8 @@ import traitlets
 from anl_edu import playground
 from anl_edu.playground.state import complete
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
 
 class Playground(anywidget.AnyWidget):
     """The playground in a notebook.
@@ -20,9 +22,9 @@ class Playground(anywidget.AnyWidget):
         Every setting, by name. Set some of them, and the others begin anew:
         ``board.state = {**board.state, "noise": 0.2}`` changes one.
     measured : dict
-        ``epoch``, ``playing``, and for each network, ``A`` and ``B``, its ``accuracy``, ``worst``
-        (accuracy on the worst class), ``fit`` and ``memorised``: shares in 0..1. Empty until the
-        page has been drawn, and at most a second old.
+        ``epoch``, ``playing``, and for each network, ``"1"`` and ``"2"``, its ``accuracy``, the
+        same on its worst class (``worst``, ``worstClass``), ``fit`` and ``memorised``: shares in
+        0..1. Empty until the page has been drawn, and at most a second old.
     """
 
     _esm = f"{playground.script()}\nexport default {{ render }};\n"
@@ -32,6 +34,11 @@ class Playground(anywidget.AnyWidget):
 
     def __init__(self, state: dict[str, Any]) -> None:
         super().__init__(state=state)
+        self._given = state
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {**playground.bundle(self._given), WIDGET: view}, {}
 
     @traitlets.validate("state")
     def _whole(self, proposal: traitlets.Bunch) -> dict[str, Any]:

@@ -230,7 +230,7 @@ def test_fifty_steps_are_those_of_pytorch(parts: Page, some: dict[str, Any]) -> 
         """([some, steps]) => {
             const state = parts.complete(some);
             const world = parts.makeWorld(state);
-            const trainer = new parts.Trainer(world, parts.optionsOf(state, "A"));
+            const trainer = new parts.Trainer(world, parts.optionsOf(state, "1"));
             const weights = () => trainer.network.layers.map(({ w, b }) => [[...w], [...b]]);
             const before = weights();
             const batches = [], means = [];
@@ -257,16 +257,16 @@ def test_fifty_steps_are_those_of_pytorch(parts: Page, some: dict[str, Any]) -> 
     optimiser = torch.optim.SGD(
         model.parameters(), whole["lr"], whole["momentum"], weight_decay=whole["decay"]
     )
-    names = SETTINGS["losses"][whole["lossA"]]["parameters"].keys() - {"l1"}
-    loss = losses.build(whole["lossA"], **{name: whole[f"{name}A"] for name in names})
+    names = SETTINGS["losses"][whole["loss_1"]]["parameters"].keys() - {"l1"}
+    loss = losses.build(whole["loss_1"], **{name: whole[f"{name}_1"] for name in names})
     x = torch.tensor(found["x"], dtype=torch.float64).view(-1, 2)
     y = torch.tensor(found["y"])
     for batch, mean in zip(found["batches"], found["means"], strict=True):
         optimiser.zero_grad()
         value = loss(model(x[batch]), y[batch])
         assert value.item() == pytest.approx(mean, rel=1e-8, abs=1e-8)
-        if whole["l1A"]:
-            value = value + whole["l1A"] * losses.l1_penalty(model.parameters())
+        if whole["l1_1"]:
+            value = value + whole["l1_1"] * losses.l1_penalty(model.parameters())
         value.backward()
         if whole["clip"]:
             nn.utils.clip_grad_norm_(model.parameters(), whole["clip"])
@@ -307,12 +307,14 @@ def test_labels_go_wrong_as_said(parts: Page, kind: str, rate: float) -> None:
 
 def test_the_page_and_the_package_agree_on_every_state(parts: Page) -> None:
     draw = random.Random(0)
-    names = [*SETTINGS["shared"], *(n + s for n in SETTINGS["side"] for s in ("", "A", "B"))]
+    names = [*SETTINGS["shared"], *(n + s for n in SETTINGS["side"] for s in ("", "_1", "_2"))]
     some = []
     for _ in range(200):
         given = {}
         for name in draw.sample(names, 4):
-            bare = name if name in SETTINGS["shared"] else name.rstrip("AB")
+            bare = (
+                name if name in SETTINGS["shared"] else name.removesuffix("_1").removesuffix("_2")
+            )
             setting = SETTINGS["shared"].get(bare) or SETTINGS["side"][bare]
             if bare == "loss":
                 given[name] = draw.choice(LOSSES)
@@ -339,7 +341,7 @@ def moments(parts: Page) -> dict[str, list[dict[str, dict[str, float]]]]:
     return dict(
         parts.evaluate(
             """seeds => Object.fromEntries(Object.entries(parts.MOMENTS).map(([name, { state }]) =>
-                [name, seeds.map(seed => Object.fromEntries(["A", "B"].map(side => {
+                [name, seeds.map(seed => Object.fromEntries(["1", "2"].map(side => {
                     const whole = parts.complete({ ...state, seed });
                     const world = parts.makeWorld(whole);
                     const trainer = new parts.Trainer(world, parts.optionsOf(whole, side));
@@ -366,7 +368,7 @@ def mean(runs: list[dict[str, dict[str, float]]], side: str, key: str) -> float:
 
 def test_ce_memorises(moments: dict[str, Any]) -> None:
     for run in moments["CE memorises"]:
-        a, b = run["A"], run["B"]
+        a, b = run["1"], run["2"]
         assert a["best"] - a["accuracy"] > 0.1
         assert a["memorised"] > b["memorised"] + 0.15
         assert b["accuracy"] > a["accuracy"] + 0.05
@@ -374,37 +376,37 @@ def test_ce_memorises(moments: dict[str, Any]) -> None:
 
 def test_mae_loses_an_arm(moments: dict[str, Any]) -> None:
     runs = moments["MAE loses an arm"]
-    assert all(run["A"]["worst"] < 0.05 for run in runs)
-    assert all(run["B"]["worst"] > 0.25 for run in runs)
-    assert mean(runs, "B", "accuracy") > mean(runs, "A", "accuracy") + 0.2
+    assert all(run["1"]["worst"] < 0.05 for run in runs)
+    assert all(run["2"]["worst"] > 0.25 for run in runs)
+    assert mean(runs, "2", "accuracy") > mean(runs, "1", "accuracy") + 0.2
 
 
 def test_without_its_active_half_anl_does_not_learn_all(moments: dict[str, Any]) -> None:
     runs = moments["α = 0"]
-    assert mean(runs, "A", "accuracy") < mean(runs, "B", "accuracy") - 0.1
-    assert mean(runs, "A", "worst") < mean(runs, "B", "worst") - 0.2
-    assert abs(mean(runs, "A", "memorised") - mean(runs, "B", "memorised")) < 0.1
+    assert mean(runs, "1", "accuracy") < mean(runs, "2", "accuracy") - 0.1
+    assert mean(runs, "1", "worst") < mean(runs, "2", "worst") - 0.2
+    assert abs(mean(runs, "1", "memorised") - mean(runs, "2", "memorised")) < 0.1
 
 
 def test_without_l1_anl_memorises_more(moments: dict[str, Any]) -> None:
     runs = moments["no L1"]
-    assert all(run["A"]["memorised"] > run["B"]["memorised"] for run in runs)
-    assert mean(runs, "A", "memorised") > mean(runs, "B", "memorised") + 0.05
-    assert mean(runs, "A", "accuracy") < mean(runs, "B", "accuracy")
+    assert all(run["1"]["memorised"] > run["2"]["memorised"] for run in runs)
+    assert mean(runs, "1", "memorised") > mean(runs, "2", "memorised") + 0.05
+    assert mean(runs, "1", "accuracy") < mean(runs, "2", "accuracy")
 
 
 def test_past_the_bound_nothing_helps(moments: dict[str, Any]) -> None:
     runs = moments["noise past (K − 1)/K"]
-    assert mean(runs, "A", "accuracy") < 0.25 > mean(runs, "B", "accuracy")
+    assert mean(runs, "1", "accuracy") < 0.25 > mean(runs, "2", "accuracy")
 
 
 def test_pair_flips_leave_anl_less_of_its_lead(moments: dict[str, Any]) -> None:
     def lead(name: str) -> float:
-        return mean(moments[name], "B", "accuracy") - mean(moments[name], "A", "accuracy")
+        return mean(moments[name], "2", "accuracy") - mean(moments[name], "1", "accuracy")
 
     runs = moments["pair flip"]
-    assert mean(runs, "B", "memorised") > 0.3
-    assert mean(runs, "B", "accuracy") < 0.8
+    assert mean(runs, "2", "memorised") > 0.3
+    assert mean(runs, "2", "accuracy") < 0.8
     assert lead("pair flip") < 0.75 * lead("CE memorises")
 
 
@@ -455,10 +457,10 @@ def test_both_networks_begin_alike_on_the_same_points(page: Page) -> None:
 def test_every_setting_has_a_control_that_moves_it(page: Page) -> None:
     """By keyboard alone, and each change starts both networks anew."""
     for loss in LOSSES:
-        page.evaluate("loss => playground.set({ lossA: loss, lossB: 'ce' })", loss)
+        page.evaluate("loss => playground.set({ loss_1: loss, loss_2: 'ce' })", loss)
         named = [*SETTINGS["losses"][loss]["parameters"], "l1", "loss"]
-        for name in (f"{name}A" for name in dict.fromkeys(named)):
-            check_moves(page, name, SETTINGS["side"][name[:-1]]["label"])
+        for name in (f"{name}_1" for name in dict.fromkeys(named)):
+            check_moves(page, name, SETTINGS["side"][name[:-2]]["label"])
     for name, setting in SETTINGS["shared"].items():
         if name not in ("epoch", "point"):
             check_moves(page, name, setting["label"])
@@ -535,7 +537,7 @@ def test_what_is_told_of_a_point_is_what_the_network_computes(page: Page) -> Non
         })"""
     )
     words = page.get_by_role("region", name="the chosen point").inner_text()
-    for letter, of in zip("AB", found, strict=True):
+    for side, of in zip("12", found, strict=True):
         parameters = SETTINGS["losses"][of["loss"]]["parameters"]
         own = {k: v for k, v in parameters.items() if k != "l1"}
         case = {"name": of["loss"], "logits": of["logits"], "label": of["label"], "parameters": own}
@@ -543,25 +545,25 @@ def test_what_is_told_of_a_point_is_what_the_network_computes(page: Page) -> Non
         p = torch.softmax(torch.tensor(of["logits"], dtype=torch.float64), 0)[of["label"]].item()
         assert of["pull"] == pytest.approx(gradient.norm().item(), rel=1e-9)
         assert abs(of["belief"] - p) < 1 / 255
-        assert f"{letter} gives that label p = {p:.3f}" in words
+        assert f"Network {side} gives that label p = {p:.3f}" in words
         assert f"pulls {of['pull'] / of['mean']:.1f} times as hard" in words
 
 
 def test_the_address_tells_the_state(chromium: Browser, file: Path) -> None:
     page, faults = lab.open_file(chromium, file, 1280, "light")
-    page.goto(f"{file.as_uri()}#lossA=mae&noise=0.6&epoch=20")
+    page.goto(f"{file.as_uri()}#loss_1=mae&noise=0.6&epoch=20")
     page.reload()
     page.wait_for_function("globalThis.playground?.epoch === 20 && !playground.playing")
-    assert state(page) == complete({"lossA": "mae", "noise": 0.6, "epoch": 20})
+    assert state(page) == complete({"loss_1": "mae", "noise": 0.6, "epoch": 20})
     page.get_by_role("button", name="One epoch").click()
     there = page.get_by_role("link", name="Link to this moment").get_attribute("href")
-    assert there == "#noise=0.6&epoch=21&lossA=mae"
+    assert there == "#noise=0.6&epoch=21&loss_1=mae"
     page.get_by_label("noise rate η").focus()
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate("location.hash") == "#noise=0.55&lossA=mae"
-    page.evaluate("location.hash = '#noise=0.3&flipB=false&lossB=built'")
+    assert page.evaluate("location.hash") == "#noise=0.55&loss_1=mae"
+    page.evaluate("location.hash = '#noise=0.3&flip_2=false&loss_2=built'")
     page.wait_for_function("playground.state.noise === 0.3")
-    assert state(page) == complete({"noise": 0.3, "lossB": "built", "flipB": False})
+    assert state(page) == complete({"noise": 0.3, "loss_2": "built", "flip_2": False})
     page.evaluate("location.hash = '#noise=3'")
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("noise is 0 to 0.9, not 3")
@@ -593,8 +595,8 @@ def test_words_say_what_is_to_be_seen(page: Page) -> None:
         "Not trained yet. 120 of 300 labels are wrong. Press Play, or choose a moment above."
     )
     page.get_by_role("button", name="One epoch").click()
-    expect(said).to_contain_text("Epoch 1. A, CE: test accuracy")
-    share = numbers(page)["B"]["memorised"]
+    expect(said).to_contain_text("Epoch 1. Network 1, CE: test accuracy")
+    share = numbers(page)["2"]["memorised"]
     expect(said).to_contain_text(f"repeats {round(100 * share)} % of the wrong labels")
 
 
@@ -625,7 +627,7 @@ def test_it_fits_every_window_and_every_reader(
     scheme: Literal["light", "dark"],
 ) -> None:
     page, faults = lab.open_file(chromium, file, width, scheme)
-    page.evaluate("playground.set({ epoch: 40, point: 5, lossB: 'anl-fl', lossA: 'built' })")
+    page.evaluate("playground.set({ epoch: 40, point: 5, loss_2: 'anl-fl', loss_1: 'built' })")
     page.wait_for_function("playground.epoch === 40 && !playground.playing")
     page.screenshot(path=screenshots / f"playground-{width}-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -639,7 +641,7 @@ def test_it_fits_every_window_and_every_reader(
 
 def test_it_works_in_a_frame_without_an_address(chromium: Browser, tmp_path: Path) -> None:
     file = tmp_path / "frame.html"
-    file.write_text(Frame(complete({"noise": 0.2}))._repr_html_(), encoding="utf-8")
+    file.write_text(Frame({"noise": 0.2})._repr_mimebundle_()["text/html"], encoding="utf-8")
     page, faults = lab.open_file(chromium, file, 1280, "light")
     frame = page.frame_locator("iframe")
     frame.get_by_label("noise rate η").press("ArrowRight")
@@ -650,3 +652,78 @@ def test_it_works_in_a_frame_without_an_address(chromium: Browser, tmp_path: Pat
     expect(frame.get_by_label("kind of noise")).to_have_value("pair")
     assert faults == []
     page.close()
+
+
+# --- what lessons say of it -------------------------------------------------------------------
+
+# Trains one network to an epoch, for each of some states; gives what it measured there, and of
+# every point its pull and whether its label is wrong.
+TRAINED = """somes => somes.map(some => {
+    const whole = parts.complete(some);
+    const trainer = new parts.Trainer(parts.makeWorld(whole), parts.optionsOf(whole, "1"));
+    const measure = trainer.measure.bind(trainer);
+    trainer.measure = () => {};
+    for (let e = 0; e < whole.epoch; e++) trainer.runEpoch();
+    measure();
+    const { beliefs, ...now } = trainer.now;
+    const { y, truth } = trainer.world;
+    const pulls = trainer.pulls();
+    return { ...now, beliefs: [...beliefs], pulls: [...pulls], y: [...y], truth: [...truth] };
+})"""
+
+
+def test_lesson_02_an_arm_falls_silent(parts: Page) -> None:
+    mae = [{"loss": "mae", "seed": seed, "epoch": 400} for seed in SEEDS]
+    found = parts.evaluate(TRAINED, mae)
+    lost = [seed for seed, run in zip(SEEDS, found, strict=True) if run["worst"] < 0.05]
+    assert lost == [0, 3]
+    assert found[0]["worstClass"] != found[3]["worstClass"]
+    assert sum(0.05 <= run["worst"] < 0.6 for run in found) == 2  # a part of one
+    (early,) = parts.evaluate(TRAINED, [{"loss": "mae", "epoch": 20}])
+    for run in (early, found[0]):
+        arm = [
+            n
+            for n, (y, truth) in enumerate(zip(run["y"], run["truth"], strict=True))
+            if y == truth == found[0]["worstClass"]
+        ]
+        mean = sum(run["pulls"]) / len(run["pulls"])
+        assert max(run["beliefs"][n] for n in arm) <= 1  # of 255
+        assert max(run["pulls"][n] for n in arm) < mean / 30
+    (ce,) = parts.evaluate(TRAINED, [{"loss": "ce", "epoch": 400}])
+    assert ce["worst"] > 0.4
+
+
+def test_lesson_04_three_settings_of_the_switches_learn(parts: Page) -> None:
+    names = ("complement", "flip", "normalise")
+    learns, alike = {(0, 0, 0), (0, 0, 1), (1, 1, 1)}, (1, 1, 0)
+    for bits in [(c, f, n) for c in (0, 1) for f in (0, 1) for n in (0, 1)]:
+        switches = {name: bool(bit) for name, bit in zip(names, bits, strict=True)}
+        somes = [{"loss": "built", "epoch": 300, "seed": seed, **switches} for seed in range(3)]
+        for run in parts.evaluate(TRAINED, somes):
+            if bits in learns:
+                assert run["accuracy"] > 0.5, bits
+            elif bits == alike:
+                assert abs(run["accuracy"] - 0.25) < 0.02
+            elif bits == (0, 1, 0):
+                assert run["accuracy"] < 0.3
+            else:
+                assert run["accuracy"] < 0.1, bits
+
+
+@pytest.mark.parametrize("epoch", [60, 600])
+def test_lesson_05_whom_the_losses_hear(parts: Page, epoch: int) -> None:
+    for seed in SEEDS:
+        somes = [{"loss": loss, "seed": seed, "epoch": epoch} for loss in ("ce", "anl-ce")]
+        ce, anl = parts.evaluate(TRAINED, somes)
+
+        def mean(run: dict[str, Any], wrong: bool) -> float:
+            labels = zip(run["pulls"], run["y"], run["truth"], strict=True)
+            chosen = [pull for pull, y, truth in labels if (y != truth) == wrong]
+            return sum(chosen) / len(chosen)
+
+        assert 1.5 < mean(ce, True) / mean(ce, False) < 3
+        assert sum(pull < 1e-3 for pull in ce["pulls"]) <= 0.02 * 300
+        assert sum(pull < 1e-3 for pull in anl["pulls"]) > 300 / 3
+        strongest = sorted(anl["pulls"])[-30:]
+        if epoch == 600:
+            assert sum(strongest) > 2 / 3 * sum(anl["pulls"])

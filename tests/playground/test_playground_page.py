@@ -81,21 +81,26 @@ def test_a_script_cannot_be_ended_by_what_it_begins_with(monkeypatch: pytest.Mon
 
 
 def test_a_state_is_made_whole() -> None:
-    state = complete({"noise": 0.6, "loss": "anl-ce", "alphaA": 0, "l1": 0})
+    state = complete({"noise": 0.6, "loss": "anl-ce", "alpha_1": 0, "l1": 0})
     assert state["noise"] == 0.6
-    assert (state["lossA"], state["lossB"]) == ("anl-ce", "anl-ce")
-    assert (state["alphaA"], state["alphaB"], state["betaA"]) == (0, 5, 5)
-    assert (state["l1A"], state["l1B"]) == (0, 0)
+    assert (state["loss_1"], state["loss_2"]) == ("anl-ce", "anl-ce")
+    assert (state["alpha_1"], state["alpha_2"], state["beta_1"]) == (0, 5, 5)
+    assert (state["l1_1"], state["l1_2"]) == (0, 0)
     assert complete(state) == state
     start = complete({})
-    assert (start["lossA"], start["lossB"], start["l1A"], start["l1B"]) == ("ce", "anl-ce", 0, 1e-3)
+    assert (start["loss_1"], start["loss_2"], start["l1_1"], start["l1_2"]) == (
+        "ce",
+        "anl-ce",
+        0,
+        1e-3,
+    )
 
 
 @pytest.mark.parametrize(
     ("some", "message"),
     [
         ({"nois": 0.4}, "no setting is called 'nois'; do you mean noise?"),
-        ({"alphaC": 1}, "no setting is called 'alphaC'; do you mean alpha?"),
+        ({"alpha_3": 1}, "no setting is called 'alpha_3'; do you mean alpha?"),
         ({"": 1}, "no setting is called ''"),
         ({"noise": 0.95}, "noise is 0 to 0.9, not 0.95"),
         ({"noise": float("nan")}, "noise is 0 to 0.9, not nan"),
@@ -105,8 +110,8 @@ def test_a_state_is_made_whole() -> None:
         ({"decay": 1e-9}, "decay is 1e-05 to 0.1, not 1e-09"),
         ({"data": "moons"}, "data is one of arms, blobs, rings, not 'moons'"),
         ({"data": ["arms"]}, r"data is one of arms, blobs, rings, not \['arms'\]"),
-        ({"loss": "hinge"}, "lossA is one of ce, fl, .*, not 'hinge'"),
-        ({"flipB": 1}, "flipB is True or False, not 1"),
+        ({"loss": "hinge"}, "loss_1 is one of ce, fl, .*, not 'hinge'"),
+        ({"flip_2": 1}, "flip_2 is True or False, not 1"),
     ],
 )
 def test_a_state_that_is_none_is_named(some: dict[str, object], message: str) -> None:
@@ -136,6 +141,9 @@ def test_a_widget_can_be_set_and_read() -> None:
         board.state = {"noise": 2}
     assert board.state["noise"] == 0.2
     assert board.measured == {}
+    shown, _ = board._repr_mimebundle_()
+    assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == board.model_id
+    assert shown[playground.MIME] == {"link": "#noise=0.4&loss=anl-ce"}
     board.close()
 
 
@@ -144,7 +152,9 @@ def test_without_anywidget_the_page_comes_in_a_frame(monkeypatch: pytest.MonkeyP
     board = playground.playground(noise=0.2)
     assert isinstance(board, Frame)
     assert board.state == complete({"noise": 0.2})
-    assert board._repr_html_().startswith("<iframe title=")
-    assert "&lt;script" in board._repr_html_()
+    shown = board._repr_mimebundle_()
+    assert shown["text/html"].startswith("<iframe title=")
+    assert "&lt;script" in shown["text/html"]
+    assert shown[playground.MIME] == {"link": "#noise=0.2"}
     with pytest.raises(ValueError, match="no setting"):
         playground.playground(nois=0.2)

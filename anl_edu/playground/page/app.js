@@ -37,7 +37,7 @@ const SPEEDS = {
   "as fast as it goes": Infinity,
 };
 const LAST = settingOf("epoch").high;
-const DASHES = { A: [], B: [6, 4] };
+const DASHES = { 1: [], 2: [6, 4] };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Playground {
@@ -125,7 +125,7 @@ export class Playground {
       this.panel.box,
     );
     this.root.classList.add("anl-play");
-    this.root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab's keys rest in here
+    this.root.addEventListener("keydown", (event) => event.stopPropagation()); // not for JupyterLab
     this.root.replaceChildren(
       element("ul", { class: "moments", "aria-label": "moments to look at" }, ...moments),
       bar,
@@ -152,12 +152,12 @@ export class Playground {
     const own = element("fieldset");
     const box = element(
       "section",
-      { class: `side ${side}`, "aria-label": `network ${side}` },
+      { class: `side side-${side}`, "aria-label": `network ${side}` },
       element(
         "div",
         { class: "head" },
         element("strong", { "aria-hidden": "true" }, side),
-        this.control(`loss${side}`),
+        this.control(`loss_${side}`),
       ),
       canvas,
       numbers,
@@ -186,7 +186,7 @@ export class Playground {
     const state = { ...this.state, [name]: value };
     if (VIEW.includes(name)) return this.look(state);
     if (name.startsWith("loss"))
-      for (const key of parametersOf(value)) delete state[key + name.at(-1)];
+      for (const key of parametersOf(value)) delete state[`${key}_${name.at(-1)}`];
     this.set({ ...state, epoch: 0 });
   }
 
@@ -200,12 +200,15 @@ export class Playground {
 
   showState() {
     for (const side of SIDES) {
-      const loss = this.state[`loss${side}`];
+      const loss = this.state[`loss_${side}`];
       const { own } = this.sides[side];
       if (own.dataset.loss === loss) continue;
       own.dataset.loss = loss;
       const legend = element("legend", {}, `Loss ${side}: ${labelOf(loss)}`);
-      own.replaceChildren(legend, ...parametersOf(loss).map((name) => this.control(name + side)));
+      own.replaceChildren(
+        legend,
+        ...parametersOf(loss).map((name) => this.control(`${name}_${side}`)),
+      );
     }
     const moment = Object.values(MOMENTS).find(
       ({ state }) => toHash(complete(state)) === toHash(this.state),
@@ -276,11 +279,11 @@ export class Playground {
   }
 
   networks() {
-    return SIDES.map((letter, i) => ({
-      letter,
+    return SIDES.map((side, i) => ({
+      side,
       trainer: this.trainers[i],
-      colour: this.colour(letter),
-      dash: DASHES[letter],
+      colour: this.colour(`side-${side}`),
+      dash: DASHES[side],
     }));
   }
 
@@ -292,8 +295,8 @@ export class Playground {
     const sides = this.networks();
     this.epochOut.textContent = `epoch ${epoch}`;
     if (this.linked) this.link.href = `#${toHash({ ...state, epoch })}`;
-    for (const { letter, trainer } of sides) {
-      const { canvas, numbers } = this.sides[letter];
+    for (const { side, trainer } of sides) {
+      const { canvas, numbers } = this.sides[side];
       numbers.textContent = caption(trainer.now);
       if (canvas.clientWidth)
         drawPlane(canvas, trainer, { dark, chosen: state.point, pulls: state.pulls });
@@ -311,7 +314,7 @@ export class Playground {
 
   get measured() {
     const shares = this.trainers.map(({ now: { beliefs, ...rest } }) => rest);
-    return { epoch: this.epoch, playing: this.playing, A: shares[0], B: shares[1] };
+    return { epoch: this.epoch, playing: this.playing, 1: shares[0], 2: shares[1] };
   }
 
   tell() {

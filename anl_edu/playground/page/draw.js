@@ -175,13 +175,16 @@ function framed(canvas, title, { ink, line }, low, high, unit) {
   return { c, down, ...inner };
 }
 
-// Shares in 0..1 by epoch, one list a side: {values, colour, dash, letter}.
+// Shares in 0..1 by epoch, one list a side: {values, colour, dash, side}.
 export function drawCurves(canvas, title, colours, series) {
   const { c, down, w } = framed(canvas, title, colours, 0, 1, (v) => `${100 * v} %`);
   const last = Math.max(1, ...series.map(({ values }) => values.length - 1));
   const across = (e) => EDGE.left + (w * e) / last;
   c.fillText(`epoch ${last}`, across(last), down(0) + 15);
-  for (const { values, colour, dash, letter } of series) {
+  const ends = series.map(({ values }) => down(values.at(-1)));
+  const apart = ends.length > 1 && Math.abs(ends[0] - ends[1]) < 12 ? 6 : 0; // names need 12
+  const above = ends[0] <= ends[1] ? 0 : 1;
+  series.forEach(({ values, colour, dash, side }, i) => {
     const every = Math.max(1, Math.floor(values.length / (2 * w)));
     c.strokeStyle = c.fillStyle = colour;
     c.lineWidth = 2;
@@ -192,12 +195,13 @@ export function drawCurves(canvas, title, colours, series) {
     c.stroke();
     c.textAlign = "left";
     c.font = "bold 12px system-ui, sans-serif";
-    c.fillText(letter, across(values.length - 1) + 4, down(values.at(-1)) + 4);
-  }
+    const middle = apart ? (ends[0] + ends[1]) / 2 + (i === above ? -apart : apart) : ends[i];
+    c.fillText(side, across(values.length - 1) + 4, middle + 4);
+  });
   c.setLineDash([]);
 }
 
-// How hard a point pushes each logit up or down, one list (K) a side: {values, colour, letter}.
+// How hard a point pushes each logit up or down, one list (K) a side: {values, colour, side}.
 export function drawPushes(canvas, title, colours, series) {
   const most = Math.max(1e-3, ...series.flatMap(({ values }) => values.map(Math.abs)));
   const { c, down, w } = framed(canvas, title, colours, -most, most, (v) =>
@@ -208,8 +212,8 @@ export function drawPushes(canvas, title, colours, series) {
   const bar = Math.min(24, slot / 3);
   for (let k = 0; k < K; k++) {
     const middle = EDGE.left + slot * (k + 0.5);
-    series.forEach(({ values, colour, letter }, side) => {
-      const left = middle + (side - 1) * bar;
+    series.forEach(({ values, colour, side }, i) => {
+      const left = middle + (i - 1) * bar;
       c.fillStyle = colour;
       c.fillRect(
         left + 1,
@@ -218,7 +222,7 @@ export function drawPushes(canvas, title, colours, series) {
         Math.abs(down(values[k]) - down(0)),
       );
       c.textAlign = "center";
-      c.fillText(letter, left + bar / 2, values[k] > 0 ? down(0) + 12 : down(0) - 3);
+      c.fillText(side, left + bar / 2, values[k] > 0 ? down(0) + 12 : down(0) - 3);
     });
     c.save();
     c.translate(middle, down(-most) + 11);

@@ -23,7 +23,7 @@ export class PointPanel {
     );
   }
 
-  // `sides`: {letter, trainer, colour, dash} of each network.
+  // `sides`: {side, trainer, colour, dash} of each network.
   draw(n, sides, colours) {
     this.box.hidden = n < 0;
     if (n < 0) return;

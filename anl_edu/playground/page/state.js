@@ -2,15 +2,15 @@
 
 import SETTINGS from "./settings.json" with { type: "json" };
 
-export const SIDES = ["A", "B"];
-export const FIRST_LOSS = { A: "ce", B: "anl-ce" };
+export const SIDES = ["1", "2"];
+export const FIRST_LOSS = { 1: "ce", 2: "anl-ce" };
 // What only changes how it is looked at.
 export const VIEW = ["epoch", "point", "pulls"];
 
-// The setting behind a name, which for one side's carries its letter: alphaA, lossB.
+// The setting behind a name, which for one side's ends in its number: alpha_1, loss_2.
 export function settingOf(name) {
   if (name in SETTINGS.shared) return SETTINGS.shared[name];
-  if (SIDES.includes(name.at(-1))) return SETTINGS.side[name.slice(0, -1)];
+  if (/_[12]$/.test(name)) return SETTINGS.side[name.slice(0, -2)];
   return undefined;
 }
 
@@ -19,13 +19,13 @@ export const parametersOf = (loss) => [
   ...new Set([...Object.keys(SETTINGS.losses[loss].parameters), "l1"]),
 ];
 
-// A whole state from some settings. A side's setting without its letter counts for both sides; what
+// A whole state from some settings. A side's setting without its number counts for both sides; what
 // is not given begins where it begins, a loss's parameters where that loss has them.
 export function complete(some) {
   const given = {};
   for (const [name, value] of Object.entries(some)) {
     if (name in SETTINGS.side)
-      for (const side of SIDES) given[name + side] ??= some[name + side] ?? value;
+      for (const side of SIDES) given[`${name}_${side}`] ??= some[`${name}_${side}`] ?? value;
     else if (settingOf(name)) given[name] = value;
     else throw new Error(`no setting is called ${name}`);
   }
@@ -33,10 +33,10 @@ export function complete(some) {
   for (const [name, { start }] of Object.entries(SETTINGS.shared))
     state[name] = checked(name, given[name] ?? start);
   for (const side of SIDES) {
-    const loss = checked(`loss${side}`, given[`loss${side}`] ?? FIRST_LOSS[side]);
+    const loss = checked(`loss_${side}`, given[`loss_${side}`] ?? FIRST_LOSS[side]);
     const begin = { ...SETTINGS.losses[loss].parameters, loss };
     for (const [name, { start }] of Object.entries(SETTINGS.side)) {
-      const key = name + side;
+      const key = `${name}_${side}`;
       state[key] = checked(key, given[key] ?? begin[name] ?? start);
     }
   }
@@ -63,21 +63,22 @@ function checked(name, value) {
 
 // What a setting can be, if it is a choice: value to words.
 export function optionsFor(name) {
-  if (!/^loss[AB]$/.test(name)) return settingOf(name).options;
+  if (!/^loss_[12]$/.test(name)) return settingOf(name).options;
   return Object.fromEntries(
     Object.entries(SETTINGS.losses).map(([key, { label }]) => [key, label]),
   );
 }
 
-// What one side's trainer needs: the settings without letters.
+// What one side's trainer needs: the settings without numbers.
 export function optionsOf(state, side) {
-  const own = Object.keys(SETTINGS.side).map((name) => [name, state[name + side]]);
+  const own = Object.keys(SETTINGS.side).map((name) => [name, state[`${name}_${side}`]]);
   return { ...state, ...Object.fromEntries(own) };
 }
 
 // The part of a state that differs from where its losses begin, as it stands in an address.
 export function toHash(state) {
-  const start = complete({ lossA: state.lossA, lossB: state.lossB });
+  const { loss_1, loss_2 } = state;
+  const start = complete({ loss_1, loss_2 });
   const differs = ([name, value]) =>
     name.startsWith("loss") ? value !== FIRST_LOSS[name.at(-1)] : value !== start[name];
   return new URLSearchParams(Object.entries(state).filter(differs)).toString();

@@ -5,7 +5,7 @@ import { Network } from "./network.js";
 import { random, shuffle } from "./random.js";
 
 export class Trainer {
-  // options: everything that is set, the loss's name and parameters without a side's letter.
+  // options: everything that is set, the loss's name and parameters without a side's number.
   constructor(world, options) {
     const { layers, width, seed } = options;
     this.world = world;

@@ -16,7 +16,7 @@ export function sentence(state, trainers) {
     const fell = best - now.accuracy > 0.05 ? ` after a best of ${percent(best)}` : "";
     const repeats = state.noise ? `, repeats ${percent(now.memorised)} of the wrong labels` : "";
     const lost = now.worst < 0.1 ? `, and has lost the ${nameOf(now.worstClass)}` : "";
-    return `${SIDES[i]}, ${labelOf(state[`loss${SIDES[i]}`])}: test accuracy ${percent(now.accuracy)}${fell}${repeats}${lost}.`;
+    return `Network ${SIDES[i]}, ${labelOf(state[`loss_${SIDES[i]}`])}: test accuracy ${percent(now.accuracy)}${fell}${repeats}${lost}.`;
   });
   return `Epoch ${trainers[0].epoch}. ${said.join(" ")}`;
 }
@@ -26,19 +26,19 @@ export const caption = ({ accuracy, worst, fit, memorised }) =>
   `Test accuracy ${percent(accuracy)}, worst class ${percent(worst)}. ` +
   `Right labels fitted ${percent(fit)}, wrong ones memorised ${percent(memorised)}.`;
 
-// One point, of which `sides` are told {letter, trainer}.
+// One point, of which `sides` are told {side, trainer}.
 export function describe(n, sides) {
   const { y, truth } = sides[0].trainer.world;
   const label =
     y[n] === truth[n]
       ? `This point is labelled as one of the ${nameOf(y[n])}, and rightly so.`
       : `This point is labelled as one of the ${nameOf(y[n])}, and wrongly: it belongs to the ${nameOf(truth[n])}.`;
-  const heard = sides.map(({ letter, trainer }) => {
+  const heard = sides.map(({ side, trainer }) => {
     const p = Math.exp(trainer.look(n).logp[y[n]]);
     const pulls = trainer.pulls();
     const mean = pulls.reduce((sum, v) => sum + v, 0) / trainer.count;
     const times = mean > 0 ? pulls[n] / mean : 0;
-    return `${letter} gives that label p = ${p.toFixed(3)}; the point pulls ${times.toFixed(1)} times as hard as the mean point.`;
+    return `Network ${side} gives that label p = ${p.toFixed(3)}; the point pulls ${times.toFixed(1)} times as hard as the mean point.`;
   });
   return [label, ...heard].join(" ");
 }
