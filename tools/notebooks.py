@@ -249,23 +249,17 @@ def stills_of(book: nbformat.NotebookNode) -> dict[tuple[str, str], str]:
 
 def still(figure: dict[str, Any]) -> str:
     """Draw the figure in a local Chromium; give a base64 PNG with few colours."""
-    import kaleido  # authors alone have these two
-    from PIL import Image
+    import kaleido  # authors alone have it
 
     kaleido.start_sync_server(n=1, mathjax=False, silence_warnings=True)
     layout = figure.get("layout", {})
     size = {"width": layout.get("width", WIDTH), "height": layout.get("height", HEIGHT)}
     shown = {key: figure[key] for key in ("data", "layout") if key in figure}
-    raw = kaleido.calc_fig_sync(shown, opts={"format": "png", "scale": 1, **size})
-    picture = Image.open(io.BytesIO(raw)).convert("RGB")
-    # MAXCOVERAGE keeps a thin line's colour; MEDIANCUT would give two lines one colour.
-    small = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    return encoded(small)
+    return encoded(kaleido.calc_fig_sync(shown, opts={"format": "png", "scale": 1, **size}))
 
 
 def photograph(address: str) -> str:
     """Open the playground in a local Chromium; give a base64 PNG of its two planes."""
-    from PIL import Image
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -280,14 +274,18 @@ def photograph(address: str) -> str:
         page.wait_for_function("globalThis.playground && !globalThis.playground.playing")
         raw = page.locator(".sides").screenshot()
         browser.close()
+    return encoded(raw)
+
+
+def encoded(raw: bytes) -> str:
+    """Give a PNG in base64 with few colours."""
+    from PIL import Image
+
     picture = Image.open(io.BytesIO(raw)).convert("RGB")
-    return encoded(picture.quantize(64, dither=Image.Dither.NONE))
-
-
-def encoded(picture: Any) -> str:
-    """Give a picture as a base64 PNG."""
+    # MAXCOVERAGE keeps a thin line's colour; MEDIANCUT would give two lines one colour.
+    small = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    small.save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode() + "\n"
 
 

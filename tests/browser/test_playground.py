@@ -334,6 +334,21 @@ def test_the_page_and_the_package_agree_on_every_state(parts: Page) -> None:
 
 # --- moments ----------------------------------------------------------------------------------
 
+# Trains one network to an epoch, for each of some states; gives what it measured there, and of
+# every point its pull and whether its label is wrong.
+TRAINED = """somes => somes.map(some => {
+    const whole = parts.complete(some);
+    const trainer = new parts.Trainer(parts.makeWorld(whole), parts.optionsOf(whole, "1"));
+    const measure = trainer.measure.bind(trainer);
+    trainer.measure = () => {};
+    for (let e = 0; e < whole.epoch; e++) trainer.runEpoch();
+    measure();
+    const { beliefs, ...now } = trainer.now;
+    const { y, truth } = trainer.world;
+    const pulls = trainer.pulls();
+    return { ...now, beliefs: [...beliefs], pulls: [...pulls], y: [...y], truth: [...truth] };
+})"""
+
 
 @pytest.fixture(scope="module")
 def moments(parts: Page) -> dict[str, list[dict[str, dict[str, float]]]]:
@@ -370,7 +385,7 @@ def test_ce_memorises(moments: dict[str, Any]) -> None:
     for run in moments["CE memorises"]:
         a, b = run["1"], run["2"]
         assert a["best"] - a["accuracy"] > 0.1
-        assert a["memorised"] > b["memorised"] + 0.15
+        assert a["memorised"] > 2 * b["memorised"]
         assert b["accuracy"] > a["accuracy"] + 0.05
 
 
@@ -395,9 +410,18 @@ def test_without_l1_anl_memorises_more(moments: dict[str, Any]) -> None:
     assert mean(runs, "1", "accuracy") < mean(runs, "2", "accuracy")
 
 
-def test_past_the_bound_nothing_helps(moments: dict[str, Any]) -> None:
+def test_past_the_bound_robust_losses_learn_what_the_labels_say(
+    moments: dict[str, Any], parts: Page
+) -> None:
     runs = moments["noise past (K − 1)/K"]
     assert mean(runs, "1", "accuracy") < 0.25 > mean(runs, "2", "accuracy")
+    turned = [
+        {"loss": "built", "flip": False, "noise": 0.9, "seed": seed, "epoch": 300} for seed in SEEDS
+    ]
+    robust = [{"loss": "anl-ce", "noise": 0.9, "seed": seed, "epoch": 300} for seed in SEEDS]
+    for away, towards in zip(*(parts.evaluate(TRAINED, s) for s in (turned, robust)), strict=True):
+        assert away["accuracy"] > 0.3
+        assert towards["accuracy"] < 0.1
 
 
 def test_pair_flips_leave_anl_less_of_its_lead(moments: dict[str, Any]) -> None:
@@ -426,7 +450,7 @@ def test_play_pause_step_reset_and_speed(page: Page) -> None:
     assert numbers(page)["epoch"] == epoch + 1
     page.get_by_role("button", name="Reset").click()
     assert numbers(page)["epoch"] == 0
-    page.get_by_label("speed").select_option("10 epochs a second")
+    page.get_by_label("speed").select_option("10")
     began = page.evaluate("performance.now()")
     play.click()
     page.wait_for_function("playground.epoch >= 5")
@@ -490,7 +514,7 @@ def test_the_keyboard_reaches_everything(page: Page) -> None:
         assert outline == "solid", here
         page.keyboard.press("Tab")
     there = page.evaluate(
-        "[...document.querySelectorAll('button, select, input, a, canvas[tabindex]')]"
+        "[...document.querySelectorAll('button, select, input, a, summary, canvas[tabindex]')]"
         ".map(e => e.outerHTML.slice(0, 200))"
     )
     assert set(there) == set(reached)
@@ -524,6 +548,12 @@ def test_a_point_is_chosen_by_mouse_and_by_keys(page: Page) -> None:
     assert state(page)["point"] >= 0
 
 
+def words_of(value: float) -> str:
+    """Two significant digits, as JavaScript's toPrecision writes a number of this size."""
+    assert 0.01 <= value < 99
+    return f"{value:#.2g}".removesuffix(".")
+
+
 def test_what_is_told_of_a_point_is_what_the_network_computes(page: Page) -> None:
     page.evaluate("playground.set({ epoch: 30, point: 5 })")
     page.wait_for_function("playground.epoch === 30 && !playground.playing")
@@ -546,7 +576,7 @@ def test_what_is_told_of_a_point_is_what_the_network_computes(page: Page) -> Non
         assert of["pull"] == pytest.approx(gradient.norm().item(), rel=1e-9)
         assert abs(of["belief"] - p) < 1 / 255
         assert f"Network {side} gives that label p = {p:.3f}" in words
-        assert f"pulls {of['pull'] / of['mean']:.1f} times as hard" in words
+        assert f"pulls {words_of(of['pull'] / of['mean'])} times as hard as its mean" in words
 
 
 def test_the_address_tells_the_state(chromium: Browser, file: Path) -> None:
@@ -556,7 +586,7 @@ def test_the_address_tells_the_state(chromium: Browser, file: Path) -> None:
     page.wait_for_function("globalThis.playground?.epoch === 20 && !playground.playing")
     assert state(page) == complete({"loss_1": "mae", "noise": 0.6, "epoch": 20})
     page.get_by_role("button", name="One epoch").click()
-    there = page.get_by_role("link", name="Link to this moment").get_attribute("href")
+    there = page.get_by_role("link", name="Link to this state").get_attribute("href")
     assert there == "#noise=0.6&epoch=21&loss_1=mae"
     page.get_by_label("noise rate η").focus()
     page.keyboard.press("ArrowLeft")
@@ -577,22 +607,39 @@ def test_the_address_tells_the_state(chromium: Browser, file: Path) -> None:
 
 
 def test_a_moment_is_one_press_away_and_says_what_to_look_at(page: Page) -> None:
-    look = page.locator(".moment")
-    expect(look).to_be_hidden()
+    look, moment = page.locator(".moment"), SETTINGS["moments"]["MAE loses an arm"]
+    expect(look).to_contain_text(SETTINGS["moments"]["CE memorises"]["look"])  # as it begins
     page.get_by_role("link", name="MAE loses an arm").press("Enter")
     page.wait_for_function("playground.epoch > 3")
-    expect(look).to_have_text(SETTINGS["moments"]["MAE loses an arm"]["look"])
-    assert state(page) == complete(SETTINGS["moments"]["MAE loses an arm"]["state"])
+    expect(look).to_contain_text(moment["look"])
+    assert state(page) == complete(moment["state"])
     page.wait_for_function("!playground.playing", timeout=60_000)
     expect(page.get_by_role("status")).to_contain_text("and has lost the")
+    expect(look.get_by_text(moment["seen"])).to_be_hidden()
+    look.get_by_text("What is to be seen").press("Enter")
+    expect(look.get_by_text(moment["seen"])).to_be_visible()
+    # what only changes how it is looked at leaves the question where it is
+    page.get_by_role("button", name="Reset").click()
+    page.locator("canvas").first.press("ArrowDown")
+    expect(look.get_by_text(moment["seen"])).to_be_visible()
     page.get_by_label("classes", exact=True).press("ArrowRight")
     expect(look).to_be_hidden()
+
+
+def test_an_example_goes_at_the_speed_that_is_set(page: Page) -> None:
+    page.get_by_label("speed").select_option("10")
+    page.get_by_role("link", name="pair flip").click()
+    assert state(page)["speed"] == "10"
+    page.wait_for_timeout(1000)
+    assert 3 <= numbers(page)["epoch"] <= 15
+    page.get_by_label("speed").select_option("max")
+    page.wait_for_function("playground.epoch > 40")
 
 
 def test_words_say_what_is_to_be_seen(page: Page) -> None:
     said = page.get_by_role("status")
     expect(said).to_have_text(
-        "Not trained yet. 120 of 300 labels are wrong. Press Play, or choose a moment above."
+        "Not trained yet. 120 of 300 labels are wrong. Press Play, or choose an example above."
     )
     page.get_by_role("button", name="One epoch").click()
     expect(said).to_contain_text("Epoch 1. Network 1, CE: test accuracy")
@@ -647,7 +694,7 @@ def test_it_works_in_a_frame_without_an_address(chromium: Browser, tmp_path: Pat
     frame.get_by_label("noise rate η").press("ArrowRight")
     frame.get_by_role("button", name="One epoch").click()
     expect(frame.get_by_role("status")).to_contain_text("Epoch 1.")
-    expect(frame.get_by_role("link", name="Link to this moment")).to_have_count(0)
+    expect(frame.get_by_role("link", name="Link to this state")).to_have_count(0)
     frame.get_by_role("link", name="pair flip").click()
     expect(frame.get_by_label("kind of noise")).to_have_value("pair")
     assert faults == []
@@ -655,21 +702,6 @@ def test_it_works_in_a_frame_without_an_address(chromium: Browser, tmp_path: Pat
 
 
 # --- what lessons say of it -------------------------------------------------------------------
-
-# Trains one network to an epoch, for each of some states; gives what it measured there, and of
-# every point its pull and whether its label is wrong.
-TRAINED = """somes => somes.map(some => {
-    const whole = parts.complete(some);
-    const trainer = new parts.Trainer(parts.makeWorld(whole), parts.optionsOf(whole, "1"));
-    const measure = trainer.measure.bind(trainer);
-    trainer.measure = () => {};
-    for (let e = 0; e < whole.epoch; e++) trainer.runEpoch();
-    measure();
-    const { beliefs, ...now } = trainer.now;
-    const { y, truth } = trainer.world;
-    const pulls = trainer.pulls();
-    return { ...now, beliefs: [...beliefs], pulls: [...pulls], y: [...y], truth: [...truth] };
-})"""
 
 
 def test_lesson_02_an_arm_falls_silent(parts: Page) -> None:
@@ -679,17 +711,17 @@ def test_lesson_02_an_arm_falls_silent(parts: Page) -> None:
     assert lost == [0, 3]
     assert found[0]["worstClass"] != found[3]["worstClass"]
     assert sum(0.05 <= run["worst"] < 0.6 for run in found) == 2  # a part of one
-    (early,) = parts.evaluate(TRAINED, [{"loss": "mae", "epoch": 20}])
-    for run in (early, found[0]):
+    (early,) = parts.evaluate(TRAINED, [{"loss": "mae", "seed": 3, "epoch": 20}])
+    for run in (early, found[3]):
         arm = [
             n
             for n, (y, truth) in enumerate(zip(run["y"], run["truth"], strict=True))
-            if y == truth == found[0]["worstClass"]
+            if y == truth == found[3]["worstClass"]
         ]
         mean = sum(run["pulls"]) / len(run["pulls"])
         assert max(run["beliefs"][n] for n in arm) <= 1  # of 255
         assert max(run["pulls"][n] for n in arm) < mean / 30
-    (ce,) = parts.evaluate(TRAINED, [{"loss": "ce", "epoch": 400}])
+    (ce,) = parts.evaluate(TRAINED, [{"loss": "ce", "seed": 3, "epoch": 400}])
     assert ce["worst"] > 0.4
 
 
@@ -723,7 +755,10 @@ def test_lesson_05_whom_the_losses_hear(parts: Page, epoch: int) -> None:
 
         assert 1.5 < mean(ce, True) / mean(ce, False) < 3
         assert sum(pull < 1e-3 for pull in ce["pulls"]) <= 0.02 * 300
-        assert sum(pull < 1e-3 for pull in anl["pulls"]) > 300 / 3
+        silent = [n for n, pull in enumerate(anl["pulls"]) if pull < 1e-3]
+        assert len(silent) > 300 / 3
+        if epoch == 60:
+            assert sum(anl["y"][n] == anl["truth"][n] for n in silent) > 0.97 * len(silent)
         strongest = sorted(anl["pulls"])[-30:]
         if epoch == 600:
             assert sum(strongest) > 2 / 3 * sum(anl["pulls"])

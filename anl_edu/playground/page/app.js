@@ -13,6 +13,7 @@ import {
   settingOf,
   SIDES,
   toHash,
+  training,
   VIEW,
 } from "./state.js";
 import { Trainer } from "./trainer.js";
@@ -27,14 +28,8 @@ const GROUPS = {
 };
 const CURVES = {
   accuracy: "Test accuracy",
-  fit: "Right labels fitted",
+  fit: "Right labels learned",
   memorised: "Wrong labels memorised",
-};
-const SPEEDS = {
-  "1 epoch a second": 1,
-  "10 epochs a second": 10,
-  "60 epochs a second": 60,
-  "as fast as it goes": Infinity,
 };
 const LAST = settingOf("epoch").high;
 const DASHES = { 1: [], 2: [6, 4] };
@@ -63,18 +58,11 @@ export class Playground {
   build() {
     const button = (words, press, more = {}) =>
       element("button", { type: "button", onclick: press, ...more }, words);
-    this.playButton = button("Play", () => (this.playing ? this.pause() : this.play(LAST, true)), {
+    this.playButton = button("Play", () => (this.playing ? this.pause() : this.play(LAST)), {
       class: "main",
     });
     this.epochOut = element("span", { class: "epoch" });
-    this.link = element("a", { href: "#" }, "Link to this moment");
-    const speed = element(
-      "select",
-      { "aria-label": "speed", onchange: () => this.clock.pace(SPEEDS[speed.value]) },
-      ...Object.keys(SPEEDS).map((words) =>
-        element("option", { selected: SPEEDS[words] === Infinity }, words),
-      ),
-    );
+    this.link = element("a", { href: "#" }, "Link to this state");
     this.said = element("p", { class: "said", role: "status" });
     this.sides = Object.fromEntries(SIDES.map((side) => [side, this.buildSide(side)]));
     this.curves = Object.fromEntries(
@@ -84,8 +72,8 @@ export class Playground {
       ]),
     );
     this.panel = new PointPanel();
-    this.moment = element("p", { class: "moment", hidden: true });
-    const moments = Object.entries(MOMENTS).map(([name, { state }]) =>
+    this.moment = element("div", { class: "moment", hidden: true });
+    const examples = Object.entries(MOMENTS).map(([name, { state }]) =>
       element(
         "li",
         {},
@@ -106,7 +94,7 @@ export class Playground {
       this.playButton,
       button("One epoch", () => this.stepOnce()),
       button("Reset", () => this.set({ ...this.state, epoch: 0 })),
-      speed,
+      this.control("speed"),
       this.epochOut,
       ...(this.linked ? [this.link] : []),
     );
@@ -118,8 +106,10 @@ export class Playground {
       element(
         "p",
         { class: "key" },
-        "Colour and shape: the label. Ring: the label is wrong. Ring and cross: the network repeats the wrong label. ",
-        "Pale plane: the network is unsure. Choose a point by mouse or touch, or in a plane by the arrow keys.",
+        "Colour and shape of a point: its label. Ring: the label is wrong. Cross on a ring: the network repeats it ",
+        "(memorised: the share of rings with a cross). Colour of the plane: what the network says there, paler where ",
+        "it is less sure. Choose a point by mouse or touch, or in a plane by the arrow keys. Its pull is the length ",
+        "of the gradient of its loss at the logits.",
       ),
       this.control("pulls"),
       this.panel.box,
@@ -127,7 +117,7 @@ export class Playground {
     this.root.classList.add("anl-play");
     this.root.addEventListener("keydown", (event) => event.stopPropagation()); // not for JupyterLab
     this.root.replaceChildren(
-      element("ul", { class: "moments", "aria-label": "moments to look at" }, ...moments),
+      element("div", { class: "examples" }, "Examples:", element("ul", {}, ...examples)),
       bar,
       this.moment,
       this.said,
@@ -199,6 +189,8 @@ export class Playground {
   }
 
   showState() {
+    const { speed } = this.state;
+    this.clock.pace(speed === "max" ? Infinity : Number(speed));
     for (const side of SIDES) {
       const loss = this.state[`loss_${side}`];
       const { own } = this.sides[side];
@@ -210,17 +202,30 @@ export class Playground {
         ...parametersOf(loss).map((name) => this.control(`${name}_${side}`)),
       );
     }
-    const moment = Object.values(MOMENTS).find(
-      ({ state }) => toHash(complete(state)) === toHash(this.state),
-    );
-    this.moment.hidden = !moment;
-    this.moment.textContent = moment?.look ?? "";
+    this.showMoment();
     for (const [name, show] of Object.entries(this.shown)) show(this.state[name]);
+  }
+
+  showMoment() {
+    const here = training(this.state);
+    const moment = Object.values(MOMENTS).find(({ state }) => training(complete(state)) === here);
+    this.moment.hidden = !moment;
+    if (!moment || this.moment.dataset.look === moment.look) return;
+    this.moment.dataset.look = moment.look;
+    this.moment.replaceChildren(
+      element("p", {}, moment.look),
+      element(
+        "details",
+        {},
+        element("summary", {}, "What is to be seen"),
+        element("p", {}, moment.seen),
+      ),
+    );
   }
 
   follow(event, some) {
     event.preventDefault();
-    this.set(some);
+    this.set({ ...some, speed: this.state.speed });
   }
 
   // --- training -------------------------------------------------------------------------------
@@ -234,8 +239,8 @@ export class Playground {
     this.showState();
     this.draw();
     this.tell();
-    if (this.state.epoch) this.play(this.state.epoch, false);
-    else if (playing) this.play(LAST, true);
+    if (this.state.epoch) this.play(this.state.epoch);
+    else if (playing) this.play(LAST);
   }
 
   get epoch() {
@@ -250,11 +255,10 @@ export class Playground {
     return this.clock.running;
   }
 
-  // `paced`: at the speed that is set, not as fast as it goes.
-  play(target, paced) {
+  play(target) {
     if (this.epoch >= target) return;
     this.playButton.textContent = "Pause";
-    this.clock.start(target, paced);
+    this.clock.start(target);
   }
 
   pause() {

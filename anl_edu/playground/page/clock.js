@@ -19,9 +19,9 @@ export class Clock {
     this.spoken();
   }
 
-  // Train to epoch `target`; `paced`: at the speed that is set, not as fast as it goes.
-  start(target, paced) {
-    Object.assign(this, { target, paced, running: true });
+  // Train to epoch `target`.
+  start(target) {
+    Object.assign(this, { target, running: true });
     this.drawAt = performance.now();
     this.pace(this.speed);
     this.spoken();
@@ -70,8 +70,8 @@ export class Clock {
       return this.wait();
     }
     if (now - this.spokenAt >= SENTENCE) app.tell();
-    const paced = this.paced && speed < Infinity;
-    const due = paced ? since.epoch + ((now - since.time) * speed) / 1000 : Infinity;
+    const paced = since.epoch + ((now - since.time) * speed) / 1000;
+    const due = speed < Infinity ? paced : Infinity;
     const goal = Math.min(target, due);
     while (app.epoch < goal && performance.now() - now < SLICE) app.runEpoch();
     if (app.epoch >= target) app.pause();

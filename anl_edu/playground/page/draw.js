@@ -125,7 +125,7 @@ export function drawPlane(canvas, trainer, { dark, chosen, pulls }) {
     const label = world.y[n];
     c.save();
     c.translate(...place(world, n, width));
-    mark(c, label, pulls ? size * (0.4 + 1.6 * Math.sqrt(pull[n] / strongest)) : size, edge);
+    mark(c, label, pulls ? size * Math.max(0.3, 2 * Math.sqrt(pull[n] / strongest)) : size, edge);
     c.strokeStyle = ink;
     if (label !== world.truth[n]) {
       const r = 1.9 * size;

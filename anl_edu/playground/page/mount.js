@@ -62,8 +62,8 @@ export function mountPage(root, start) {
     element(
       "p",
       {},
-      "Two networks learn from the same points, and begin with the same weights; only the loss differs. ",
-      "Some labels are wrong. Which network repeats them?",
+      "Two networks learn from the same points, some of them with wrong labels, and begin with the same weights. ",
+      "They differ in their loss, and in the L1 penalty that belongs to ANL. Which of them repeats wrong labels?",
     ),
     notice,
   );

@@ -31,7 +31,7 @@ export class PointPanel {
     if (!this.beliefs.clientWidth) return;
     drawCurves(
       this.beliefs,
-      "Belief in its label: p at that label",
+      "p of its label, by epoch",
       colours,
       sides.map((side) => ({
         ...side,

@@ -5,7 +5,7 @@ import SETTINGS from "./settings.json" with { type: "json" };
 export const SIDES = ["1", "2"];
 export const FIRST_LOSS = { 1: "ce", 2: "anl-ce" };
 // What only changes how it is looked at.
-export const VIEW = ["epoch", "point", "pulls"];
+export const VIEW = ["epoch", "point", "pulls", "speed"];
 
 // The setting behind a name, which for one side's ends in its number: alpha_1, loss_2.
 export function settingOf(name) {
@@ -67,6 +67,12 @@ export function optionsFor(name) {
   return Object.fromEntries(
     Object.entries(SETTINGS.losses).map(([key, { label }]) => [key, label]),
   );
+}
+
+// What decides how it trains, as one text.
+export function training(state) {
+  const view = VIEW.map((name) => [name, SETTINGS.shared[name].start]);
+  return toHash({ ...state, ...Object.fromEntries(view) });
 }
 
 // What one side's trainer needs: the settings without numbers.

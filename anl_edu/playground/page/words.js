@@ -7,24 +7,37 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 
 // Both networks now.
 export function sentence(state, trainers) {
-  if (!trainers[0].epoch) {
+  const { epoch } = trainers[0];
+  if (!epoch) {
     const wrong = trainers[0].world.y.filter((y, n) => y !== trainers[0].world.truth[n]).length;
-    return `Not trained yet. ${wrong} of ${trainers[0].count} labels are wrong. Press Play, or choose a moment above.`;
+    return `Not trained yet. ${wrong} of ${trainers[0].count} labels are wrong. Press Play, or choose an example above.`;
   }
   const said = trainers.map(({ history, now }, i) => {
-    const best = history.reduce((top, h) => Math.max(top, h.accuracy), 0);
-    const fell = best - now.accuracy > 0.05 ? ` after a best of ${percent(best)}` : "";
+    const best = bestOfTen(history);
+    const fell = best - now.accuracy > 0.05 ? ` after a best of some ${percent(best)}` : "";
     const repeats = state.noise ? `, repeats ${percent(now.memorised)} of the wrong labels` : "";
-    const lost = now.worst < 0.1 ? `, and has lost the ${nameOf(now.worstClass)}` : "";
+    const lost =
+      epoch > 20 && now.worst < 0.1 ? `, and has lost the ${nameOf(now.worstClass)}` : "";
     return `Network ${SIDES[i]}, ${labelOf(state[`loss_${SIDES[i]}`])}: test accuracy ${percent(now.accuracy)}${fell}${repeats}${lost}.`;
   });
-  return `Epoch ${trainers[0].epoch}. ${said.join(" ")}`;
+  return `Epoch ${epoch}. ${said.join(" ")}`;
+}
+
+// The highest test accuracy, as a mean of ten epochs: one alone may be luck.
+function bestOfTen(history) {
+  let best = 0;
+  let sum = 0;
+  history.forEach(({ accuracy }, e) => {
+    sum += accuracy - (e >= 10 ? history[e - 10].accuracy : 0);
+    best = Math.max(best, sum / Math.min(e + 1, 10));
+  });
+  return best;
 }
 
 // The same of one network, below its plane.
 export const caption = ({ accuracy, worst, fit, memorised }) =>
-  `Test accuracy ${percent(accuracy)}, worst class ${percent(worst)}. ` +
-  `Right labels fitted ${percent(fit)}, wrong ones memorised ${percent(memorised)}.`;
+  `Test accuracy ${percent(accuracy)}, of its worst class ${percent(worst)}. ` +
+  `Right labels learned ${percent(fit)}, wrong ones memorised ${percent(memorised)}.`;
 
 // One point, of which `sides` are told {side, trainer}.
 export function describe(n, sides) {
@@ -38,7 +51,7 @@ export function describe(n, sides) {
     const pulls = trainer.pulls();
     const mean = pulls.reduce((sum, v) => sum + v, 0) / trainer.count;
     const times = mean > 0 ? pulls[n] / mean : 0;
-    return `Network ${side} gives that label p = ${p.toFixed(3)}; the point pulls ${times.toFixed(1)} times as hard as the mean point.`;
+    return `Network ${side} gives that label p = ${p.toFixed(3)}; the point pulls ${times.toPrecision(2)} times as hard as its mean point.`;
   });
   return [label, ...heard].join(" ");
 }
