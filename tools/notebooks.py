@@ -4,9 +4,9 @@
 
 Each notebook runs from top to bottom in its own folder, offline, on the embedded data (`--data`
 lends it real images). Its outputs then lose whatever differs from one machine or run to the next,
-and each figure gets a still picture for readers whose viewer draws no plotly. Under each exercise
-comes its solution, folded; under each guess the saved outputs are folded up to the cell that
-compares. A second run changes nothing. `--check` writes nothing and fails where a notebook would
+and each figure and playground gets a still picture for readers whose viewer draws neither. Under
+each exercise comes its solution, folded; under each guess the saved outputs are folded up to the
+cell that compares. A second run changes nothing. `--check` writes nothing and fails where a notebook would
 change. Notebooks under labs/ are left for the student to run, so their outputs are removed.
 """
 
@@ -217,20 +217,23 @@ def tidy_bundle(
 ) -> None:
     """Bring one MIME bundle into its committed form."""
     bundle, metadata = output.data, {}
-    bundle.pop(WIDGET, None)  # an explorer without its kernel is the figure of its first state
-    if playground.MIME in bundle:
-        address = bundle[playground.MIME]["link"]
-        digest = hashlib.sha256(f"{address} {playground.page()}".encode()).hexdigest()[:16]
-        bundle["image/png"] = stills.get((cell_id, digest)) or photograph(address)
-        metadata = {"figure": digest}
+    bundle.pop(WIDGET, None)  # without a kernel, a picture of its first state
+    shown = ""  # what a picture is to show
     if FIGURE in bundle:
-        figure = bundle[FIGURE]
-        digest = hashlib.sha256(json.dumps(figure, sort_keys=True).encode()).hexdigest()[:16]
-        # A picture is drawn again only when its figure changed: browsers differ by a pixel.
-        picture = stills.get((cell_id, digest)) or still(figure)
-        bundle["image/png"] = picture
-        metadata = {"figure": digest}
+        shown = json.dumps(bundle[FIGURE], sort_keys=True)
         bundle.pop("text/html", None)  # plotly's own page form: megabytes of script
+    elif playground.MIME in bundle:
+        shown = bundle[playground.MIME]["link"] + playground.page()
+    if shown:
+        digest = hashlib.sha256(shown.encode()).hexdigest()[:16]
+        picture = stills.get((cell_id, digest))
+        # It is drawn again only when that changed: browsers differ by a pixel.
+        bundle["image/png"] = picture or (
+            still(bundle[FIGURE])
+            if FIGURE in bundle
+            else photograph(bundle[playground.MIME]["link"])
+        )
+        metadata = {"figure": digest}
     for kind in ("text/plain", "text/html", "text/markdown"):
         if kind in bundle:
             bundle[kind] = tidy_text(bundle[kind])

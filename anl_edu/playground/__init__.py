@@ -19,7 +19,7 @@ MIME = "application/vnd.anl-edu.playground+json"
 # In the order in which they use each other.
 _MODULES = (
     "random", "losses", "world", "network", "trainer", "state", "controls", "draw", "words",
-    "point", "clock", "app", "mount",
+    "point", "clock", "layout", "app", "mount",
 )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def playground(**state: Any) -> Any:
         Settings that differ from where the page begins: ``noise=0.6``, ``kind="pair"``,
         ``classes=6``, ``loss="mae"``, ``alpha=0`` and so on. The last few belong to one network
         each: ``loss_1="ce", loss_2="anl-ce"``; without the number they count for both.
-        ``epoch=300`` trains that far at once. ``complete()`` shows them all.
+        ``epoch=300`` trains that far as soon as it is shown. ``complete({})`` has them all.
 
     Returns
     -------

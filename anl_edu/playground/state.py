@@ -13,7 +13,6 @@ SETTINGS: dict[str, Any] = json.loads(
     files(__package__).joinpath("page/settings.json").read_text(encoding="utf-8")
 )
 SIDES = ("_1", "_2")
-FIRST_LOSS = {"_1": "ce", "_2": "anl-ce"}
 
 
 def complete(some: dict[str, Any]) -> dict[str, Any]:
@@ -43,12 +42,18 @@ def complete(some: dict[str, Any]) -> dict[str, Any]:
     }
     losses = {"options": {name: loss["label"] for name, loss in SETTINGS["losses"].items()}}
     for side in SIDES:
-        loss = _checked(f"loss{side}", losses, given.get(f"loss{side}", FIRST_LOSS[side]))
+        loss = _checked(
+            f"loss{side}",
+            losses,
+            given.get(f"loss{side}", SETTINGS["side"]["loss"]["start"][side[1]]),
+        )
         begin = SETTINGS["losses"][loss]["parameters"]
         for name, setting in SETTINGS["side"].items():
             start = loss if name == "loss" else begin.get(name, setting["start"])
             own = losses if name == "loss" else setting
             state[name + side] = _checked(name + side, own, given.get(name + side, start))
+    if state["point"] >= state["points"]:
+        state["point"] = -1
     return state
 
 

@@ -10,8 +10,6 @@ import traitlets
 from anl_edu import playground
 from anl_edu.playground.state import complete
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
-
 
 class Playground(anywidget.AnyWidget):
     """The playground in a notebook.
@@ -36,9 +34,9 @@ class Playground(anywidget.AnyWidget):
         super().__init__(state=state)
         self._given = state
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {**playground.bundle(self._given), WIDGET: view}, {}
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        shown, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        return {**shown, **playground.bundle(self._given)}, metadata
 
     @traitlets.validate("state")
     def _whole(self, proposal: traitlets.Bunch) -> dict[str, Any]:

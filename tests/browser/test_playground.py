@@ -26,7 +26,7 @@ LOSSES = sorted(SETTINGS["losses"])
 CASES, STEPS, SEEDS = 300, 50, range(5)
 PARTS = (
     "built, ceTable, flTable, active, normalized, normalizedNegative, lossAndGradient, LOSSES, "
-    "Trainer, makeWorld, complete, optionsOf, MOMENTS, Playground"
+    "Trainer, makeWorld, complete, fromHash, optionsOf, MOMENTS, Playground"
 )
 WIDTHS: list[tuple[int, Literal["light", "dark"]]] = [
     (width, scheme)  # type: ignore[misc]
@@ -96,8 +96,6 @@ def drawn(name: str) -> list[dict[str, Any]]:
                 parameters[key] = draw.random() < 0.5
             elif key == "p_min":
                 parameters[key] = 10 ** draw.uniform(-12, -2)
-            elif key == "q" and name == "gce":
-                parameters[key] = draw.uniform(0.05, 1)
             elif key != "l1":
                 parameters[key] = draw.uniform(*ranges[key])
         cases.append(
@@ -341,7 +339,7 @@ TRAINED = """somes => somes.map(some => {
     const trainer = new parts.Trainer(parts.makeWorld(whole), parts.optionsOf(whole, "1"));
     const measure = trainer.measure.bind(trainer);
     trainer.measure = () => {};
-    for (let e = 0; e < whole.epoch; e++) trainer.runEpoch();
+    for (let e = 0; e < whole.epoch; e++) trainer.advance();
     measure();
     const { beliefs, ...now } = trainer.now;
     const { y, truth } = trainer.world;
@@ -363,7 +361,7 @@ def moments(parts: Page) -> dict[str, list[dict[str, dict[str, float]]]]:
                     const measure = trainer.measure.bind(trainer);
                     trainer.measure = () => {};
                     for (let e = 1; e <= whole.epoch; e++) {
-                        trainer.runEpoch();
+                        trainer.advance();
                         if (e % 10 === 0) measure();
                     }
                     const late = trainer.history.slice(-Math.floor(trainer.history.length / 5));
@@ -450,7 +448,7 @@ def test_play_pause_step_reset_and_speed(page: Page) -> None:
     assert numbers(page)["epoch"] == epoch + 1
     page.get_by_role("button", name="Reset").click()
     assert numbers(page)["epoch"] == 0
-    page.get_by_label("speed").select_option("10")
+    page.get_by_label("speed").select_option("steady")
     began = page.evaluate("performance.now()")
     play.click()
     page.wait_for_function("playground.epoch >= 5")
@@ -481,7 +479,7 @@ def test_both_networks_begin_alike_on_the_same_points(page: Page) -> None:
 def test_every_setting_has_a_control_that_moves_it(page: Page) -> None:
     """By keyboard alone, and each change starts both networks anew."""
     for loss in LOSSES:
-        page.evaluate("loss => playground.set({ loss_1: loss, loss_2: 'ce' })", loss)
+        page.evaluate("loss => playground.begin({ loss_1: loss, loss_2: 'ce' })", loss)
         named = [*SETTINGS["losses"][loss]["parameters"], "l1", "loss"]
         for name in (f"{name}_1" for name in dict.fromkeys(named)):
             check_moves(page, name, SETTINGS["side"][name[:-2]]["label"])
@@ -491,8 +489,11 @@ def test_every_setting_has_a_control_that_moves_it(page: Page) -> None:
 
 
 def check_moves(page: Page, name: str, label: str) -> None:
+    """After one epoch; what only changes how it is looked at leaves that epoch."""
+    page.evaluate("playground.begin(playground.state)")
     control = page.get_by_label(label, exact=True).first
     before = state(page)[name]
+    page.evaluate("playground.stepOnce()")
     control.focus()
     kind = control.evaluate("e => e.type")
     last = control.evaluate("e => e.options && e.selectedIndex === e.options.length - 1")
@@ -500,9 +501,11 @@ def check_moves(page: Page, name: str, label: str) -> None:
     page.keyboard.press(keys.get(kind, "ArrowUp" if last else "ArrowDown"))
     after = state(page)[name]
     assert after != before, name
+    assert numbers(page)["epoch"] == (1 if name in ("pulls", "speed") else 0), name
 
 
 def test_the_keyboard_reaches_everything(page: Page) -> None:
+    page.evaluate("playground.choose(5)")
     page.keyboard.press("Tab")
     reached = []
     for _ in range(60):
@@ -544,6 +547,15 @@ def test_a_point_is_chosen_by_mouse_and_by_keys(page: Page) -> None:
     page.keyboard.press("Escape")
     assert state(page)["point"] == -1
     expect(panel).to_be_hidden()
+    for leave in (
+        lambda: plane.click(position={"x": x, "y": y}),
+        panel.get_by_role("button").click,
+    ):
+        plane.click(position={"x": x, "y": y})
+        assert state(page)["point"] == 17
+        leave()
+        assert state(page)["point"] == -1
+    assert page.evaluate("document.activeElement.tagName") == "CANVAS"
     page.keyboard.press("ArrowDown")
     assert state(page)["point"] >= 0
 
@@ -555,7 +567,7 @@ def words_of(value: float) -> str:
 
 
 def test_what_is_told_of_a_point_is_what_the_network_computes(page: Page) -> None:
-    page.evaluate("playground.set({ epoch: 30, point: 5 })")
+    page.evaluate("playground.begin({ epoch: 30, point: 5 })")
     page.wait_for_function("playground.epoch === 30 && !playground.playing")
     found = page.evaluate(
         """() => playground.trainers.map(({ options, network, world, count }, i) => {
@@ -590,16 +602,23 @@ def test_the_address_tells_the_state(chromium: Browser, file: Path) -> None:
     assert there == "#noise=0.6&epoch=21&loss_1=mae"
     page.get_by_label("noise rate η").focus()
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate("location.hash") == "#noise=0.55&loss_1=mae"
+    page.wait_for_function("location.hash === '#noise=0.55&loss_1=mae'")
     page.evaluate("location.hash = '#noise=0.3&flip_2=false&loss_2=built'")
     page.wait_for_function("playground.state.noise === 0.3")
     assert state(page) == complete({"noise": 0.3, "loss_2": "built", "flip_2": False})
     page.evaluate("location.hash = '#noise=3'")
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("noise is 0 to 0.9, not 3")
-    assert state(page) == complete({})
+    assert state(page) == complete({"noise": 0.3, "loss_2": "built", "flip_2": False})
+    assert page.evaluate("location.hash") == "#noise=3"  # left for its reader to mend
     page.evaluate("location.hash = '#nois=0.3'")
     expect(alert).to_contain_text("no setting is called nois")
+    page.get_by_label("noise rate η").press("ArrowRight")
+    expect(alert).to_be_hidden()
+    page.evaluate("location.hash = '#loss_1=nce+mae'")
+    page.wait_for_function("playground.state.loss_1 === 'nce+mae'")
+    page.evaluate("location.hash = '#noise=3'")
+    expect(alert).to_be_visible()
     page.evaluate("location.hash = '#noise=0.3'")
     expect(alert).to_be_hidden()
     assert faults == []
@@ -627,13 +646,103 @@ def test_a_moment_is_one_press_away_and_says_what_to_look_at(page: Page) -> None
 
 
 def test_an_example_goes_at_the_speed_that_is_set(page: Page) -> None:
-    page.get_by_label("speed").select_option("10")
+    page.get_by_label("speed").select_option("steady")
     page.get_by_role("link", name="pair flip").click()
-    assert state(page)["speed"] == "10"
+    assert state(page)["speed"] == "steady"
     page.wait_for_timeout(1000)
     assert 3 <= numbers(page)["epoch"] <= 15
     page.get_by_label("speed").select_option("max")
     page.wait_for_function("playground.epoch > 40")
+
+
+def test_a_view_leaves_the_networks_alone(page: Page) -> None:
+    page.evaluate("playground.begin({ epoch: 12 })")
+    page.wait_for_function("playground.epoch === 12 && !playground.playing")
+    for change in ({"point": 4}, {"pulls": True}, {"speed": "slow"}):
+        page.evaluate("some => playground.set({ ...playground.state, ...some })", change)
+        assert numbers(page)["epoch"] == 12
+        assert state(page) == complete({**state(page), **change})
+    page.evaluate("playground.set({ ...playground.state, lr: 0.1 })")
+    assert numbers(page)["epoch"] < 12
+
+
+def test_what_is_set_while_training_counts_at_once(page: Page) -> None:
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function("playground.epoch > 3")
+    page.evaluate("playground.set({ points: 1000, point: 900, loss_1: 'mae' })")
+    assert page.evaluate("playground.trainers[0].count") == 1000
+    page.wait_for_function("playground.epoch > 1")  # the reader had pressed Play
+    assert state(page)["point"] == 900
+    page.evaluate("playground.set({ points: 200 })")
+    assert state(page)["point"] == -1
+    # an example that was training does not go on as something else
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("link", name="no L1").click()
+    page.wait_for_function("playground.epoch > 1")
+    page.get_by_label("noise rate η").press("ArrowRight")
+    assert numbers(page) | {"1": 0, "2": 0} == {"epoch": 0, "playing": False, "1": 0, "2": 0}
+
+
+def test_a_changed_loss_leaves_nothing_behind(page: Page) -> None:
+    page.get_by_label("loss", exact=True).first.select_option("anl-ce")
+    page.get_by_label("α, weight of the active half").first.press("ArrowRight")
+    page.get_by_label("loss", exact=True).first.select_option("ce")
+    assert state(page) == complete({})
+
+
+def test_numbers_that_are_none_are_said_to_be(page: Page) -> None:
+    wild = {"loss_1": "ce", "lr": 1, "clip": 0, "decay": 0.1, "l1_1": 0.1, "batch": 4, "epoch": 40}
+    page.evaluate(
+        "some => playground.begin({ ...some, loss_2: 'mae', point: 3, pulls: true })", wild
+    )
+    page.wait_for_function("playground.epoch === 40 && !playground.playing")
+    assert numbers(page)["1"]["diverged"]
+    assert not numbers(page)["2"]["diverged"]
+    expect(page.get_by_role("status")).to_contain_text("Network 1, CE, has diverged")
+    expect(page.locator(".numbers").first).to_have_text(
+        "Diverged: its numbers are no numbers any more."
+    )
+    expect(page.get_by_role("region", name="the chosen point")).to_contain_text(
+        "Network 1 has diverged."
+    )
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["nois=1", "toString=1", "noise=", "noise=x", "noise=2", "classes=2.5", "pulls=1", "flip_1=no",
+     "data=moons", "loss=hinge", "alpha_3=1"],
+)  # fmt: skip
+def test_an_address_that_says_nothing_is_refused(parts: Page, address: str) -> None:
+    refused = parts.evaluate(
+        "address => { try { return parts.fromHash('#' + address) && ''; }"
+        " catch (error) { return error.message; } }",
+        address,
+    )
+    assert address.split("=")[0].removesuffix("_1") in refused
+
+
+def test_the_end_is_said(page: Page) -> None:
+    page.evaluate("playground.begin({ points: 100, layers: 1, width: 4, batch: 100, epoch: 5000 })")
+    page.wait_for_function("!playground.playing", timeout=120_000)
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.get_by_role("status")).to_have_text(
+        "Training ends at epoch 5000. Reset begins anew."
+    )
+
+
+def test_what_is_removed_is_forgotten(parts: Page) -> None:
+    kept = parts.evaluate(
+        """() => {
+            const root = document.createElement("div");
+            document.body.append(root);
+            const app = new parts.Playground(root, {});
+            app.play(100);
+            app.destroy();
+            root.remove();
+            return app.playing;
+        }"""
+    )
+    assert not kept
 
 
 def test_words_say_what_is_to_be_seen(page: Page) -> None:
@@ -674,7 +783,7 @@ def test_it_fits_every_window_and_every_reader(
     scheme: Literal["light", "dark"],
 ) -> None:
     page, faults = lab.open_file(chromium, file, width, scheme)
-    page.evaluate("playground.set({ epoch: 40, point: 5, loss_2: 'anl-fl', loss_1: 'built' })")
+    page.evaluate("playground.begin({ epoch: 40, point: 5, loss_2: 'anl-fl', loss_1: 'built' })")
     page.wait_for_function("playground.epoch === 40 && !playground.playing")
     page.screenshot(path=screenshots / f"playground-{width}-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -695,7 +804,7 @@ def test_it_works_in_a_frame_without_an_address(chromium: Browser, tmp_path: Pat
     frame.get_by_role("button", name="One epoch").click()
     expect(frame.get_by_role("status")).to_contain_text("Epoch 1.")
     expect(frame.get_by_role("link", name="Link to this state")).to_have_count(0)
-    frame.get_by_role("link", name="pair flip").click()
+    frame.get_by_role("button", name="pair flip").click()
     expect(frame.get_by_label("kind of noise")).to_have_value("pair")
     assert faults == []
     page.close()
@@ -758,7 +867,7 @@ def test_lesson_05_whom_the_losses_hear(parts: Page, epoch: int) -> None:
         silent = [n for n, pull in enumerate(anl["pulls"]) if pull < 1e-3]
         assert len(silent) > 300 / 3
         if epoch == 60:
-            assert sum(anl["y"][n] == anl["truth"][n] for n in silent) > 0.97 * len(silent)
+            assert sum(anl["y"][n] == anl["truth"][n] for n in silent) > 0.94 * len(silent)
         strongest = sorted(anl["pulls"])[-30:]
         if epoch == 600:
             assert sum(strongest) > 2 / 3 * sum(anl["pulls"])

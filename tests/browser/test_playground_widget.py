@@ -20,6 +20,7 @@ from anl_edu.playground import playground
 board = playground(noise=0.4, loss="anl-ce", loss_1="ce")
 board
 """
+OTHER = "other = playground(noise=0.1)\nother"
 # Run a line in the notebook's kernel, then evaluate an expression there.
 ASK = """async ([line, expression]) => {
     const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
@@ -46,12 +47,13 @@ def wait_until(page: Page, expression: str, expected: Any) -> None:
 def test_it_moves_is_set_and_read_back(
     page: Page, address: str, folder: Path, screenshots: Path
 ) -> None:
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL.strip())])
+    cells = [nbformat.v4.new_code_cell(source) for source in (CELL.strip(), OTHER)]
+    book = nbformat.v4.new_notebook(cells=cells)
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(book, folder / "board.ipynb")
     lab.open_notebook(page, address, "board.ipynb")
     assert lab.run_all(page) == []
-    board = page.locator(".jp-OutputArea-output .anl-play")
+    board, other = (lab.cell(page, place).locator(".anl-play") for place in (0, 1))
     expect(board.get_by_role("status")).to_contain_text("Not trained yet. 120 of 300 labels")
     assert ask(page, "board.state") == complete({"loss": "anl-ce", "loss_1": "ce"})
 
@@ -62,7 +64,14 @@ def test_it_moves_is_set_and_read_back(
     wait_until(page, "board.state['point'] >= 0", True)
     board.get_by_label("kind of noise").press("ArrowDown")
     wait_until(page, "board.state['kind']", "pair")
-    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(1)
+    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2)
+
+    # each board has labels of its own
+    other.get_by_label("noise rate η").press("ArrowLeft")
+    wait_until(page, "other.state['noise']", 0.05)
+    assert ask(page, "board.state['noise']") == 0.45
+    ids = page.evaluate("[...document.querySelectorAll('.anl-play [id]')].map(e => e.id)")
+    assert len(set(ids)) == len(ids) > 40
 
     # trained on the page, measured in the kernel
     board.get_by_role("button", name="Play", exact=True).press("Space")

@@ -68,7 +68,7 @@ def test_the_losses_begin_as_the_package_has_them(name: str) -> None:
     defaults.pop("detach_focal", None)
     own = dict(SETTINGS["losses"][name]["parameters"])
     own.pop("l1", None)
-    assert own == defaults
+    assert own == ({} if name == "aul" else defaults)  # AUL's do not move
     assert SETTINGS["losses"][name]["label"] == losses.label(name)
 
 

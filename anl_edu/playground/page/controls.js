@@ -13,13 +13,15 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-let made = 0;
+// Each widget of a notebook loads these modules anew, on one page.
+const OWN = Math.random().toString(36).slice(2, 8);
+let fields = 0;
 
 // {box, show}: the control of a setting with its label, and how to show it another value. `change`
 // hears what the reader chooses.
 export function field(name, change) {
   const { label, start } = settingOf(name);
-  const id = `anl-play-${(made += 1)}`;
+  const id = `anl-play-${OWN}-${(fields += 1)}`;
   const named = element("label", { for: id }, label);
   const options = optionsFor(name);
   if (options) {

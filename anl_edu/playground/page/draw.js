@@ -112,20 +112,22 @@ function mark(c, k, r, edge) {
   c.stroke();
 }
 
-export function drawPlane(canvas, trainer, { dark, chosen, pulls }) {
+// `sizes`: of each point, how large it is drawn, in any unit; null: all alike.
+export function drawPlane(canvas, trainer, { dark, chosen, sizes }) {
   const { c, width } = fitted(canvas);
   const { world, said } = trainer;
   const ink = dark ? "#FFFFFF" : "#000000";
   const edge = dark ? "#FFFFFFB0" : "#000000A0";
   const size = Math.max(2.2, width / 140);
-  const pull = pulls ? trainer.pulls() : [];
-  const strongest = Math.max(1e-12, ...pull);
-  paintPlane(c, trainer, width, dark);
+  const largest = sizes && Math.max(1e-12, ...sizes);
+  if (trainer.now.diverged) c.clearRect(0, 0, width, width);
+  else paintPlane(c, trainer, width, dark);
   for (let n = 0; n < trainer.count; n++) {
     const label = world.y[n];
     c.save();
     c.translate(...place(world, n, width));
-    mark(c, label, pulls ? size * Math.max(0.3, 2 * Math.sqrt(pull[n] / strongest)) : size, edge);
+    const part = sizes && !trainer.now.diverged ? 2 * Math.sqrt(sizes[n] / largest) : 1;
+    mark(c, label, size * Math.max(0.3, part), edge);
     c.strokeStyle = ink;
     if (label !== world.truth[n]) {
       const r = 1.9 * size;
@@ -192,6 +194,7 @@ export function drawCurves(canvas, title, colours, series) {
     c.beginPath();
     for (let e = 0; e < values.length; e += every)
       c[e ? "lineTo" : "moveTo"](across(e), down(values[e]));
+    c.lineTo(across(values.length - 1), ends[i]);
     c.stroke();
     c.textAlign = "left";
     c.font = "bold 12px system-ui, sans-serif";

@@ -132,7 +132,9 @@ const rce = (logp, y) => times(-LOG_ZERO, mae(logp, y));
 const gce = (logp, y, { q }) =>
   onlyLabel(logp, y, -Math.expm1(q * logp[y]) / q, -Math.exp(q * logp[y]));
 
-function aul(logp, y, { a, q }) {
+// a and q as Zhou et al. (2021) have them for CIFAR-10.
+function aul(logp, y) {
+  const [a, q] = [5.5, 3];
   const p = Math.exp(logp[y]);
   return onlyLabel(logp, y, ((a - p) ** q - (a - 1) ** q) / q, -p * (a - p) ** (q - 1));
 }

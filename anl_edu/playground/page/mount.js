@@ -7,27 +7,26 @@ import { fromHash, toHash } from "./state.js";
 // JupyterLab, VS Code and Colab say themselves whether they are dark; elsewhere the system does.
 function pageIsDark() {
   const { body, documentElement } = document;
-  if ("jpThemeLight" in body.dataset) return body.dataset.jpThemeLight === "false";
-  if (body.matches(".vscode-dark, .vscode-light")) return body.matches(".vscode-dark");
+  const { jpThemeLight, vscodeThemeKind } = body.dataset;
+  if (jpThemeLight) return jpThemeLight === "false";
+  if (vscodeThemeKind) return !vscodeThemeKind.endsWith("light");
   const theme = documentElement.getAttribute("theme") ?? documentElement.dataset.theme;
-  return ["dark", "light"].includes(theme)
-    ? theme === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
+  if (["dark", "light"].includes(theme)) return theme === "dark";
+  return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
+const THEMES = ["theme", "data-theme", "data-jp-theme-light", "data-vscode-theme-kind"];
+
+// Look as the page does, now and whenever it changes.
 function followTheme(root, redraw) {
   const look = () => {
-    root.classList.toggle("dark", pageIsDark());
+    if (root.classList.contains("dark") === pageIsDark()) return;
+    root.classList.toggle("dark");
     redraw();
   };
-  look();
   const observer = new MutationObserver(look);
-  for (const node of [document.body, document.documentElement]) {
-    observer.observe(node, {
-      attributes: true,
-      attributeFilter: ["class", "theme", "data-theme", "data-jp-theme-light"],
-    });
-  }
+  for (const node of [document.body, document.documentElement])
+    observer.observe(node, { attributes: true, attributeFilter: THEMES });
   const system = matchMedia("(prefers-color-scheme: dark)");
   system.addEventListener("change", look);
   return () => {
@@ -36,27 +35,39 @@ function followTheme(root, redraw) {
   };
 }
 
+// Write an address, but not at every step of a slider: a browser that is told too often refuses.
+function addressWriter() {
+  let timer;
+  return (hash) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => history.replaceState(null, "", hash), 200);
+  };
+}
+
 // The address tells the settings, and is told of every change.
 export function mountPage(root, start) {
   const linked = location.protocol !== "about:"; // a frame without an address has none to change
   const notice = element("p", { class: "notice", role: "alert", hidden: true });
-  const read = () => {
+  const write = addressWriter();
+  const read = (otherwise) => {
     try {
-      notice.hidden = true;
       return fromHash(location.hash);
     } catch (error) {
-      notice.textContent = `The address is not understood: ${error.message}. This is where the playground begins.`;
+      notice.textContent = `The address is not understood: ${error.message}.`;
       notice.hidden = false;
-      return start;
+      return otherwise;
     }
   };
+  let first = true; // what it begins with is in the address already
   const onState = (state) => {
-    if (linked) history.replaceState(null, "", `#${toHash(state)}`);
+    if (first) return;
+    notice.hidden = true;
+    if (linked) write(`#${toHash(state)}`);
   };
-  const app = new Playground(root, linked && location.hash.length > 1 ? read() : start, {
-    onState,
-    linked,
-  });
+  root.classList.toggle("dark", pageIsDark());
+  const told = linked && location.href.includes("#");
+  const app = new Playground(root, told ? read(start) : start, { onState, linked });
+  first = false;
   root.prepend(
     element("h1", {}, "A playground for wrong labels"),
     element(
@@ -68,7 +79,10 @@ export function mountPage(root, start) {
     notice,
   );
   followTheme(root, () => app.draw());
-  addEventListener("hashchange", () => app.set(read()));
+  addEventListener("hashchange", () => {
+    const state = read(null);
+    if (state) app.set(state);
+  });
   return app;
 }
 
@@ -76,6 +90,7 @@ export function mountPage(root, start) {
 export function render({ model, el }) {
   const root = element("div");
   el.append(root);
+  root.classList.toggle("dark", pageIsDark());
   let sent = 0;
   const tell = (name, value) => {
     model.set(name, value);

@@ -29,7 +29,6 @@ export class Network {
         layer[`m${name}`] = new Float64Array(layer[name].length); // momentum
       }
     }
-    this.steps = 0;
   }
 
   // Logits (K) of one point; the array is used again by the next call.
@@ -73,12 +72,10 @@ export class Network {
     let square = 0;
     for (const { w, b, dw, db } of this.layers) square += penalise(w, dw, l1) + penalise(b, db, l1);
     const shrink = clip ? Math.min(1, clip / (Math.sqrt(square) + 1e-6)) : 1;
-    const keep = this.steps ? momentum : 0; // the first step is taken at the gradient itself
     for (const { w, b, dw, db, mw, mb } of this.layers) {
-      descend(w, dw, mw, { lr, keep, decay, shrink });
-      descend(b, db, mb, { lr, keep, decay, shrink });
+      descend(w, dw, mw, { lr, momentum, decay, shrink });
+      descend(b, db, mb, { lr, momentum, decay, shrink });
     }
-    this.steps += 1;
   }
 }
 
@@ -127,9 +124,9 @@ function penalise(p, d, l1) {
   return square;
 }
 
-function descend(p, d, m, { lr, keep, decay, shrink }) {
+function descend(p, d, m, { lr, momentum, decay, shrink }) {
   for (let i = 0; i < p.length; i++) {
-    m[i] = keep * m[i] + shrink * d[i] + decay * p[i];
+    m[i] = momentum * m[i] + shrink * d[i] + decay * p[i];
     p[i] -= lr * m[i];
     d[i] = 0;
   }

@@ -5,7 +5,8 @@ import { drawCurves, drawPushes, place } from "./draw.js";
 import { describe } from "./words.js";
 
 export class PointPanel {
-  constructor() {
+  // `leave`: what to do when the reader has seen enough.
+  constructor(leave) {
     this.words = element("p");
     this.beliefs = element("canvas", {
       role: "img",
@@ -19,16 +20,17 @@ export class PointPanel {
       "section",
       { class: "point", "aria-label": "the chosen point", hidden: true },
       this.words,
+      element("button", { type: "button", onclick: leave }, "Choose none"),
       element("div", { class: "curves" }, this.beliefs, this.pushes),
     );
   }
 
-  // `sides`: {side, trainer, colour, dash} of each network.
+  // `sides`: {side, trainer, pulls, colour, dash} of each network.
   draw(n, sides, colours) {
     this.box.hidden = n < 0;
     if (n < 0) return;
     this.words.textContent = describe(n, sides);
-    if (!this.beliefs.clientWidth) return;
+    if (!this.beliefs.clientWidth || sides.some(({ trainer }) => trainer.now.diverged)) return;
     drawCurves(
       this.beliefs,
       "p of its label, by epoch",

@@ -3,15 +3,14 @@
 import SETTINGS from "./settings.json" with { type: "json" };
 
 export const SIDES = ["1", "2"];
-export const FIRST_LOSS = { 1: "ce", 2: "anl-ce" };
+const FIRST_LOSS = SETTINGS.side.loss.start;
 // What only changes how it is looked at.
-export const VIEW = ["epoch", "point", "pulls", "speed"];
+export const VIEW = ["point", "pulls", "speed"];
 
 // The setting behind a name, which for one side's ends in its number: alpha_1, loss_2.
 export function settingOf(name) {
-  if (name in SETTINGS.shared) return SETTINGS.shared[name];
-  if (/_[12]$/.test(name)) return SETTINGS.side[name.slice(0, -2)];
-  return undefined;
+  const [group, bare] = /_[12]$/.test(name) ? ["side", name.slice(0, -2)] : ["shared", name];
+  return Object.hasOwn(SETTINGS[group], bare) ? SETTINGS[group][bare] : undefined;
 }
 
 // What one side can move beside its loss.
@@ -24,7 +23,7 @@ export const parametersOf = (loss) => [
 export function complete(some) {
   const given = {};
   for (const [name, value] of Object.entries(some)) {
-    if (name in SETTINGS.side)
+    if (Object.hasOwn(SETTINGS.side, name))
       for (const side of SIDES) given[`${name}_${side}`] ??= some[`${name}_${side}`] ?? value;
     else if (settingOf(name)) given[name] = value;
     else throw new Error(`no setting is called ${name}`);
@@ -40,9 +39,11 @@ export function complete(some) {
       state[key] = checked(key, given[key] ?? begin[name] ?? start);
     }
   }
+  if (state.point >= state.points) state.point = -1;
   return state;
 }
 
+// A value as it is set, or as it stands in an address.
 function checked(name, value) {
   const setting = settingOf(name);
   const options = optionsFor(name);
@@ -51,8 +52,12 @@ function checked(name, value) {
       throw new Error(`${name} is one of ${Object.keys(options).join(", ")}, not ${value}`);
     return value;
   }
-  if (typeof setting.start === "boolean") return value === true || value === "true";
-  const v = Number(value);
+  if (typeof setting.start === "boolean") {
+    if (!["true", "false"].includes(String(value)))
+      throw new Error(`${name} is true or false, not ${value}`);
+    return String(value) === "true";
+  }
+  const v = value === "" || typeof value === "boolean" ? NaN : Number(value);
   const { low, high, step, zero } = setting;
   if (!((v >= low && v <= high) || (zero && v === 0)))
     throw new Error(`${name} is ${low} to ${high}, not ${value}`);
@@ -69,9 +74,9 @@ export function optionsFor(name) {
   );
 }
 
-// What decides how it trains, as one text.
+// What decides how it trains, as one text; but not how far.
 export function training(state) {
-  const view = VIEW.map((name) => [name, SETTINGS.shared[name].start]);
+  const view = [...VIEW, "epoch"].map((name) => [name, SETTINGS.shared[name].start]);
   return toHash({ ...state, ...Object.fromEntries(view) });
 }
 
@@ -90,9 +95,9 @@ export function toHash(state) {
   return new URLSearchParams(Object.entries(state).filter(differs)).toString();
 }
 
+// A "+" typed by hand is one, as in "nce+mae".
 export const fromHash = (hash) =>
-  complete(Object.fromEntries(new URLSearchParams(hash.replace(/^#/, ""))));
+  complete(Object.fromEntries(new URLSearchParams(hash.slice(1).replaceAll("+", "%2B"))));
 
 export const MOMENTS = SETTINGS.moments;
 export const labelOf = (loss) => SETTINGS.losses[loss].label;
-export { SETTINGS };

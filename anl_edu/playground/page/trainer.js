@@ -13,7 +13,8 @@ export class Trainer {
     this.network = new Network([2, ...Array(layers).fill(width), world.K], seed);
     this.order = random(seed + 104729);
     this.count = world.y.length;
-    this.said = new Uint8Array(this.count); // what the network says of each training point
+    this.left = []; // points that the epoch has not come to
+    this.said = new Int8Array(this.count); // what the network says of each training point; -1: nothing
     this.history = []; // of each epoch: shares in 0..1, and p of every point's label in 255ths
     this.measure();
   }
@@ -45,15 +46,16 @@ export class Trainer {
     return total / batch.length;
   }
 
-  runEpoch() {
-    const { count, options } = this;
-    const order = shuffle(
-      Array.from({ length: count }, (_, n) => n),
-      this.order,
-    );
-    for (let at = 0; at < count; at += options.batch)
-      this.step(order.slice(at, at + options.batch));
+  // Go on with the epoch until a time, if any; true when it is done and measured.
+  advance(until = Infinity) {
+    const { batch } = this.options;
+    if (!this.left.length) this.left = shuffle([...Array(this.count).keys()], this.order);
+    while (this.left.length) {
+      this.step(this.left.splice(0, batch));
+      if (this.left.length && performance.now() >= until) return false;
+    }
     this.measure();
+    return true;
   }
 
   // Length of the gradient at the logits of every training point, now.
@@ -69,9 +71,11 @@ export class Trainer {
     const right = { hits: 0, of: 0 };
     const wrong = { hits: 0, of: 0 };
     const beliefs = new Uint8Array(this.count);
+    let diverged = false; // a logit is no finite number any more
     for (let n = 0; n < this.count; n++) {
       logSoftmax(this.network.forward(x[2 * n], x[2 * n + 1]), logp);
       this.said[n] = argmax(logp);
+      diverged ||= this.said[n] < 0;
       beliefs[n] = Math.round(255 * Math.exp(logp[y[n]]));
       const part = y[n] === truth[n] ? right : wrong;
       part.of += 1;
@@ -89,6 +93,7 @@ export class Trainer {
       accuracy: classes.reduce((sum, c) => sum + c.hits, 0) / testY.length,
       worst,
       worstClass: recalls.indexOf(worst),
+      diverged,
       fit: right.of ? right.hits / right.of : 0,
       memorised: wrong.of ? wrong.hits / wrong.of : 0,
       beliefs,
@@ -96,8 +101,10 @@ export class Trainer {
   }
 }
 
+// The place of the largest; -1 if there is no finite one.
 function argmax(values) {
-  let best = 0;
-  for (let k = 1; k < values.length; k++) if (values[k] > values[best]) best = k;
-  return best;
+  let best = -1;
+  let most = -Infinity;
+  for (let k = 0; k < values.length; k++) if (values[k] > most) [best, most] = [k, values[k]];
+  return Number.isFinite(most) ? best : -1;
 }

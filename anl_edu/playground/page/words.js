@@ -13,12 +13,14 @@ export function sentence(state, trainers) {
     return `Not trained yet. ${wrong} of ${trainers[0].count} labels are wrong. Press Play, or choose an example above.`;
   }
   const said = trainers.map(({ history, now }, i) => {
+    const name = `Network ${SIDES[i]}, ${labelOf(state[`loss_${SIDES[i]}`])}`;
+    if (now.diverged) return `${name}, has diverged: its numbers are no numbers any more.`;
     const best = bestOfTen(history);
     const fell = best - now.accuracy > 0.05 ? ` after a best of some ${percent(best)}` : "";
     const repeats = state.noise ? `, repeats ${percent(now.memorised)} of the wrong labels` : "";
-    const lost =
-      epoch > 20 && now.worst < 0.1 ? `, and has lost the ${nameOf(now.worstClass)}` : "";
-    return `Network ${SIDES[i]}, ${labelOf(state[`loss_${SIDES[i]}`])}: test accuracy ${percent(now.accuracy)}${fell}${repeats}${lost}.`;
+    const gone = epoch > 20 && now.worst < 0.1;
+    const lost = gone ? `, and has lost the ${nameOf(now.worstClass)}` : "";
+    return `${name}: test accuracy ${percent(now.accuracy)}${fell}${repeats}${lost}.`;
   });
   return `Epoch ${epoch}. ${said.join(" ")}`;
 }
@@ -34,21 +36,26 @@ function bestOfTen(history) {
   return best;
 }
 
-// The same of one network, below its plane.
-export const caption = ({ accuracy, worst, fit, memorised }) =>
-  `Test accuracy ${percent(accuracy)}, of its worst class ${percent(worst)}. ` +
-  `Right labels learned ${percent(fit)}, wrong ones memorised ${percent(memorised)}.`;
+// One network, below its plane.
+export function caption({ accuracy, worst, fit, memorised, diverged }, { noise }) {
+  if (diverged) return "Diverged: its numbers are no numbers any more.";
+  const wrong = noise ? `, wrong ones memorised ${percent(memorised)}` : "";
+  return (
+    `Test accuracy ${percent(accuracy)}, of its worst class ${percent(worst)}. ` +
+    `Right labels learned ${percent(fit)}${wrong}.`
+  );
+}
 
-// One point, of which `sides` are told {side, trainer}.
-export function describe(n, sides) {
-  const { y, truth } = sides[0].trainer.world;
+// One point; `networks` are {side, trainer, pulls}.
+export function describe(n, networks) {
+  const { y, truth } = networks[0].trainer.world;
   const label =
     y[n] === truth[n]
       ? `This point is labelled as one of the ${nameOf(y[n])}, and rightly so.`
       : `This point is labelled as one of the ${nameOf(y[n])}, and wrongly: it belongs to the ${nameOf(truth[n])}.`;
-  const heard = sides.map(({ side, trainer }) => {
+  const heard = networks.map(({ side, trainer, pulls }) => {
+    if (trainer.now.diverged) return `Network ${side} has diverged.`;
     const p = Math.exp(trainer.look(n).logp[y[n]]);
-    const pulls = trainer.pulls();
     const mean = pulls.reduce((sum, v) => sum + v, 0) / trainer.count;
     const times = mean > 0 ? pulls[n] / mean : 0;
     return `Network ${side} gives that label p = ${p.toFixed(3)}; the point pulls ${times.toPrecision(2)} times as hard as its mean point.`;

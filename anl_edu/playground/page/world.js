@@ -18,7 +18,8 @@ const SHAPES = {
 
 function around(r, turn, spread, draw) {
   const angle = 2 * Math.PI * turn;
-  return [r * Math.cos(angle) + spread * normal(draw), r * Math.sin(angle) + spread * normal(draw)];
+  const within = (v) => Math.max(-1.1, Math.min(1.1, v)); // the plane that is shown
+  return [Math.cos(angle), Math.sin(angle)].map((v) => within(r * v + spread * normal(draw)));
 }
 
 function points({ data, classes, spread }, count, draw) {
