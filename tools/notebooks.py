@@ -6,8 +6,9 @@ Each notebook runs from top to bottom in its own folder, offline, on the embedde
 lends it real images). Its outputs then lose whatever differs from one machine or run to the next,
 and each figure and playground gets a still picture for readers whose viewer draws neither. Under
 each exercise comes its solution, folded; under each guess the saved outputs are folded up to the
-cell that compares. A second run changes nothing. `--check` writes nothing and fails where a notebook would
-change. Notebooks under labs/ are left for the student to run, so their outputs are removed.
+cell that compares. A second run changes nothing. `--check` writes nothing and fails where a
+notebook would change. Notebooks under labs/ are left for the student to run, so their outputs are
+removed.
 """
 
 from __future__ import annotations

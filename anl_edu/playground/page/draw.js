@@ -180,9 +180,10 @@ function framed(canvas, title, { ink, line }, low, high, unit) {
 // Shares in 0..1 by epoch, one list a side: {values, colour, dash, side}.
 export function drawCurves(canvas, title, colours, series) {
   const { c, down, w } = framed(canvas, title, colours, 0, 1, (v) => `${100 * v} %`);
-  const last = Math.max(1, ...series.map(({ values }) => values.length - 1));
+  const now = Math.max(...series.map(({ values }) => values.length - 1));
+  const last = Math.max(1, now);
   const across = (e) => EDGE.left + (w * e) / last;
-  c.fillText(`epoch ${last}`, across(last), down(0) + 15);
+  c.fillText(`epoch ${now}`, across(last), down(0) + 15);
   const ends = series.map(({ values }) => down(values.at(-1)));
   const apart = ends.length > 1 && Math.abs(ends[0] - ends[1]) < 12 ? 6 : 0; // names need 12
   const above = ends[0] <= ends[1] ? 0 : 1;
