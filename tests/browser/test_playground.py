@@ -867,7 +867,7 @@ def test_lesson_05_whom_the_losses_hear(parts: Page, epoch: int) -> None:
         silent = [n for n, pull in enumerate(anl["pulls"]) if pull < 1e-3]
         assert len(silent) > 300 / 3
         if epoch == 60:
-            assert sum(anl["y"][n] == anl["truth"][n] for n in silent) > 0.94 * len(silent)
+            assert sum(anl["y"][n] == anl["truth"][n] for n in silent) > 0.9 * len(silent)
         strongest = sorted(anl["pulls"])[-30:]
         if epoch == 600:
             assert sum(strongest) > 2 / 3 * sum(anl["pulls"])
