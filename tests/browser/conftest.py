@@ -10,8 +10,15 @@ import lab
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from anl_edu import playground
+
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
+# Of the playground's script, what tests call.
+PLAYGROUND = (
+    "built, ceTable, flTable, active, normalized, normalizedNegative, lossAndGradient, LOSSES, "
+    "Trainer, makeWorld, complete, fromHash, optionsOf, MOMENTS, Playground"
+)
 
 
 # Of a file, not of the session: while playwright runs, its thread has an event loop, and tests
@@ -62,3 +69,16 @@ def page(chromium: Browser, address: str) -> Iterator[Page]:
 def screenshots() -> Path:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     return SCREENSHOTS
+
+
+@pytest.fixture(scope="module")
+def parts(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page with the playground's script alone, its parts within reach."""
+    path = tmp_path_factory.mktemp("parts") / "parts.html"
+    script = f"{playground.script()}\nglobalThis.parts = {{ {PLAYGROUND} }};"
+    path.write_text(f"<script type='module'>{script}</script>", encoding="utf-8")
+    page, faults = lab.open_file(chromium, path, 800, "light")
+    page.wait_for_function("globalThis.parts")
+    yield page
+    assert faults == []
+    page.close()
