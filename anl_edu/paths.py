@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -26,6 +28,16 @@ def recorded_runs() -> Path:
     """Return the folder of the collection's recorded runs: data/runs, or its packed copy."""
     root = checkout()
     return PACKAGE / "recorded" if root is None else root / "data" / "runs"
+
+
+def chromium() -> str | None:
+    """Return the browser named by CHROMIUM, playwright's own, or one on PATH; None without any."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        return shutil.which(named)
+    own = sorted(Path.home().glob(".cache/ms-playwright/chromium-*/chrome-linux*/chrome"))
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return str(own[-1]) if own else next(filter(None, map(shutil.which, names)), None)
 
 
 def on_colab() -> bool:

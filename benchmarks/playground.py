@@ -11,7 +11,6 @@ keys heard within 50 ms.
 """
 
 import platform
-import shutil
 import statistics
 import tempfile
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 from tabulate import tabulate
 
-from anl_edu import playground
+from anl_edu import paths, playground
 
 WINDOWS, SECONDS, KEYS = 5, 2.0, 60
 EPOCHS, HEARD = 60, 50
@@ -45,7 +44,7 @@ def main() -> None:
         file = Path(folder) / "playground.html"
         file.write_text(playground.page(), encoding="utf-8")
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            executable_path=paths.chromium(), args=["--no-sandbox"]
         )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(file.as_uri())

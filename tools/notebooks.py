@@ -21,7 +21,6 @@ import io
 import json
 import os
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from anl_edu import atomic, playground
+from anl_edu import atomic, paths, playground
 from anl_edu.teach.exercise import find
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -270,8 +269,7 @@ def photograph(address: str) -> str:
         file = Path(folder) / "playground.html"
         file.write_text(playground.page(), encoding="utf-8")
         browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
-            args=["--no-sandbox"],
+            executable_path=paths.chromium(), args=["--no-sandbox"]
         )
         page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
         page.goto(f"{file.as_uri()}{address}")

@@ -10,7 +10,7 @@ import lab
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from anl_edu import playground
+from anl_edu import paths, playground
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -25,7 +25,7 @@ PLAYGROUND = (
 # and notebooks that follow in the same process could not have their own.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    executable = lab.find_chromium()
+    executable = paths.chromium()
     if executable is None:
         pytest.skip("no Chromium found: install chromium, or name one in CHROMIUM")
     with sync_playwright() as playwright:

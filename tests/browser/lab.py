@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -57,16 +56,6 @@ SEEN = """svgs => svgs.map(svg => {
 }).join("")"""
 # What a control is called on the page.
 NAME = "e => e.closest('.widget-inline-hbox')?.querySelector('label')?.innerText ?? e.outerHTML"
-
-
-def find_chromium() -> str | None:
-    """Give the browser named by CHROMIUM, playwright's own, or one on PATH."""
-    named = os.environ.get("CHROMIUM")
-    if named:
-        return shutil.which(named)
-    own = sorted(Path.home().glob(".cache/ms-playwright/chromium-*/chrome-linux*/chrome"))
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return str(own[-1]) if own else next(filter(None, map(shutil.which, names)), None)
 
 
 @contextmanager

@@ -351,18 +351,33 @@ def test_the_end_is_said(page: Page) -> None:
 
 
 def test_what_is_removed_is_forgotten(parts: Page) -> None:
-    kept = parts.evaluate(
-        """() => {
-            const root = document.createElement("div");
-            document.body.append(root);
-            const app = new parts.Playground(root, {});
-            app.play(100);
-            app.destroy();
-            root.remove();
-            return app.playing;
+    """A widget whose cell has gone trains no more, and the browser frees it."""
+    parts.evaluate(
+        """async () => {
+            const frame = () => new Promise(requestAnimationFrame);
+            window.kept = [];
+            for (let n = 0; n < 3; n++) {
+                const root = document.createElement("div");
+                document.body.append(root);
+                const app = new parts.Playground(root, {});
+                app.play(100);
+                await frame();
+                app.destroy();
+                root.remove();
+                window.kept.push(new WeakRef(app));
+                if (app.playing) throw new Error("it goes on");
+            }
+            await frame();
         }"""
     )
-    assert not kept
+    session = parts.context.new_cdp_session(parts)
+    for _ in range(50):
+        session.send("HeapProfiler.collectGarbage")
+        left = parts.evaluate("window.kept.filter(r => r.deref()).length")
+        if left == 0:
+            break
+        parts.wait_for_timeout(100)
+    assert left == 0
 
 
 def test_words_say_what_is_to_be_seen(page: Page) -> None:

@@ -10,47 +10,49 @@ from playwright.sync_api import Page
 pytestmark = pytest.mark.browser
 
 SEEDS = range(5)
-# Trains one network to an epoch, for each of some states; gives what it measured there, and of
-# every point its pull and whether its label is wrong.
-TRAINED = """somes => somes.map(some => {
+# Trains one side's network to its epoch, and measures it every so many epochs only.
+TRAIN = """const train = (some, side, every) => {
     const whole = parts.complete(some);
-    const trainer = new parts.Trainer(parts.makeWorld(whole), parts.optionsOf(whole, "1"));
+    const trainer = new parts.Trainer(parts.makeWorld(whole), parts.optionsOf(whole, side));
     const measure = trainer.measure.bind(trainer);
     trainer.measure = () => {};
-    for (let e = 0; e < whole.epoch; e++) trainer.advance();
-    measure();
-    const { beliefs, ...now } = trainer.now;
-    const { y, truth } = trainer.world;
-    const pulls = trainer.pulls();
-    return { ...now, beliefs: [...beliefs], pulls: [...pulls], y: [...y], truth: [...truth] };
-})"""
+    for (let e = 1; e <= whole.epoch; e++) {
+        trainer.advance();
+        if (e % every === 0) measure();
+    }
+    return trainer;
+};"""
+# Of each moment and seed, both networks: means over the last fifth of the epochs.
+MOMENTS = f"""seeds => {{
+    {TRAIN}
+    const numbers = ({{ history }}) => {{
+        const late = history.slice(-Math.floor(history.length / 5));
+        const mean = key => late.reduce((sum, h) => sum + h[key], 0) / late.length;
+        const means = ["accuracy", "worst", "fit", "memorised"].map(key => [key, mean(key)]);
+        return {{ best: Math.max(...history.map(h => h.accuracy)), ...Object.fromEntries(means) }};
+    }};
+    const side = (state, name) => numbers(train(state, name, 10));
+    const both = state => ({{ 1: side(state, "1"), 2: side(state, "2") }});
+    const ofSeeds = ({{ state }}) => seeds.map(seed => both({{ ...state, seed }}));
+    return Object.fromEntries(Object.entries(parts.MOMENTS).map(([n, m]) => [n, ofSeeds(m)]));
+}}"""
+# Of each of some states, network 1 in the end: what it measured, and of every point its pull,
+# its label and its class.
+TRAINED = f"""somes => {{
+    {TRAIN}
+    return somes.map(some => {{
+        const trainer = train(some, "1", some.epoch);
+        const {{ beliefs, ...now }} = trainer.now;
+        const {{ y, truth }} = trainer.world;
+        const pulls = trainer.pulls();
+        return {{ ...now, beliefs: [...beliefs], pulls: [...pulls], y: [...y], truth: [...truth] }};
+    }});
+}}"""
 
 
 @pytest.fixture(scope="module")
 def moments(parts: Page) -> dict[str, list[dict[str, dict[str, float]]]]:
-    """Of each moment and seed: both networks' numbers, as means over the last fifth of epochs."""
-    return dict(
-        parts.evaluate(
-            """seeds => Object.fromEntries(Object.entries(parts.MOMENTS).map(([name, { state }]) =>
-                [name, seeds.map(seed => Object.fromEntries(["1", "2"].map(side => {
-                    const whole = parts.complete({ ...state, seed });
-                    const world = parts.makeWorld(whole);
-                    const trainer = new parts.Trainer(world, parts.optionsOf(whole, side));
-                    const measure = trainer.measure.bind(trainer);
-                    trainer.measure = () => {};
-                    for (let e = 1; e <= whole.epoch; e++) {
-                        trainer.advance();
-                        if (e % 10 === 0) measure();
-                    }
-                    const late = trainer.history.slice(-Math.floor(trainer.history.length / 5));
-                    const mean = key => late.reduce((s, h) => s + h[key], 0) / late.length;
-                    const best = Math.max(...trainer.history.map(h => h.accuracy));
-                    return [side, { best, accuracy: mean("accuracy"), worst: mean("worst"),
-                        fit: mean("fit"), memorised: mean("memorised") }];
-                })))]))""",
-            list(SEEDS),
-        )
-    )
+    return dict(parts.evaluate(MOMENTS, list(SEEDS)))
 
 
 def mean(runs: list[dict[str, dict[str, float]]], side: str, key: str) -> float:
