@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each sets up what it needs in .venv first (tools/setup.sh).
 .DEFAULT_GOAL := help
-.PHONY: help demo lab check test lowest lint bench record notebooks clean distclean
+.PHONY: help demo lab site check test lowest lint bench record notebooks clean distclean
 
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -24,6 +24,10 @@ demo: $(VENV)/.ready-base ## train four losses on digits with 60 % wrong labels;
 
 lab: $(VENV)/.ready-lab ## open JupyterLab at lesson 00
 	@jupyter lab notebooks/00-start-here.ipynb
+
+site: $(VENV)/.ready-site ## build the web site into build/site, from the committed notebooks
+	@$(one_thread) ANL_EDU_OFFLINE=1 python site/make.py $(ARGS)
+	@echo "To read it: $(VENV)/bin/python -m http.server --bind 127.0.0.1 --directory build/site"
 
 check: $(VENV)/.ready-test ## lint, types and the quick tests: before each commit
 	@failed=; \

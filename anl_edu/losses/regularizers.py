@@ -43,7 +43,7 @@ def entropy_regularizer(logits: Tensor) -> Tensor:
 
 
 def l1_penalty(parameters: Iterable[Tensor]) -> Tensor:
-    """Sum of |theta| over every parameter given, biases and norms too: a scalar.
+    """Sum of ``|theta|`` over every parameter given, biases and norms too: a scalar.
 
     In float32, or float64 if any of them is: a sum in float16 would end at 65504. Weigh it by delta
     and add it to the loss, before the gradient is clipped; it stands in ANL's training where most

@@ -43,7 +43,7 @@ class RealisedMasks:
         Share of all pixels that are wrong.
     dice
         (K,) float64: Dice of the noisy against the clean pixels of each class over the whole set,
-        2 |A and B| / (|A| + |B|); NaN for a class in neither.
+        ``2 |A and B| / (|A| + |B|)``; NaN for a class in neither.
     counts
         (K, K) int64; rows are true classes, columns the classes given, in pixels.
     """

@@ -191,11 +191,16 @@ class Explorer(widgets.VBox):
                 error, "The figure could not be redrawn: below is the last one that could"
             )
 
-    def _describe(self, alternative: str) -> None:
+    def line(self, state: Mapping[str, Any]) -> str:
+        """Return the line of HTML that is said under the controls in a state."""
         if self._readout is not None:
-            said = self._readout(**self.state)
-        else:
-            said = ", ".join(f"{_label(c)} = {_shown(c.value)}" for c in self.controls.values())
+            return self._readout(**state)
+        return ", ".join(
+            f"{_label(self.controls[name])} = {_shown(v)}" for name, v in state.items()
+        )
+
+    def _describe(self, alternative: str) -> None:
+        said = self.line(self.state)
         self._line.value = f"<div role='status' aria-live='polite'>{said}</div>"
         self._words.value = details(self.figure, alternative)
 

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -120,6 +121,27 @@ def test_errors_are_those_of_a_share_and_of_a_ruler_three_times_as_coarse() -> N
     by_true, by_noisy = hyper.errors(0.9, 0.6, 10, 100)
     assert by_true == pytest.approx(0.03)
     assert by_noisy == pytest.approx(3 * (0.3667 * 0.6333 / 100) ** 0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize(("gap", "eta", "n"), [(3, 0.0, 100), (3, 0.6, 375), (10, 0.4, 60)])
+def test_how_often_chance_swaps_two_models_is_what_drawing_them_gives(
+    gap: int, eta: float, n: int
+) -> None:
+    g = np.random.default_rng(0)
+    met = [g.binomial(n, hyper.noisy_accuracy(a, eta, 10), 200_000) for a in (0.9, 0.9 - gap / 100)]
+    drawn = (met[0] < met[1]).mean() + 0.5 * (met[0] == met[1]).mean()
+    assert hyper.swapped(gap, eta, n) == pytest.approx(drawn, abs=0.01)
+
+
+def test_what_lesson_06_says_of_telling_models_apart() -> None:
+    """Twenty times as many images with noisy labels as with true ones, for one in twenty."""
+    true, noisy = (hyper.images_needed(3, eta) for eta in (0.0, 0.6))
+    assert hyper.swapped(3, 0.0, true) == pytest.approx(0.05, abs=0.005)
+    assert hyper.swapped(3, 0.6, noisy) == pytest.approx(0.05, abs=0.005)
+    assert noisy / true == pytest.approx(20, abs=2)
+    assert hyper.swapped(3, 0.6, 375) > 0.35
+    ratio = [(hyper.errors(0.9, eta, 10, 1)[1] / 0.3) ** 2 for eta in (0.4, 0.6, 0.8)]
+    assert [round(r) for r in ratio] == [9, 23, 138]
 
 
 def test_a_label_is_let_go_when_every_other_class_is_below_the_clamp() -> None:

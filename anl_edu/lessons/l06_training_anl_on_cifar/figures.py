@@ -43,6 +43,75 @@ def errors(clean: float, eta: float, K: int, n: int) -> tuple[float, float]:
     return math.sqrt(clean * (1 - clean) / n), math.sqrt(q * (1 - q) / n) / slope
 
 
+def swapped(gap: int, eta: float, n: int, *, best: float = 0.9, K: int = 10) -> float:
+    """Return how often the worse of two models looks better on n images of its own, by chance.
+
+    Parameters
+    ----------
+    gap
+        Points between their true accuracies; the better has `best`.
+    eta
+        Rate of symmetric noise in the labels that they are measured by; 0 for true labels.
+    n
+        Images that each is measured on, not the same for both.
+
+    Returns
+    -------
+    float
+        0..1/2, by the normal approximation.
+    """
+    spread = math.hypot(*(errors(a, eta, K, n)[1] for a in (best, best - gap / 100)))
+    return 0.5 * math.erfc(gap / 100 / spread / math.sqrt(2))
+
+
+def images_needed(gap: int, eta: float, swaps: float = 0.05) -> int:
+    """Return how many images, to two digits, until `swapped` is no more than `swaps`."""
+    n = next(n for n in range(10, 10**6, 10) if swapped(gap, eta, n) <= swaps)
+    return int(float(f"{n:.2g}"))
+
+
+def two_models(n: float, gap: int, eta: float) -> go.Figure:
+    """Draw where two models' accuracies are read, off n true labels and off n noisy ones.
+
+    Parameters
+    ----------
+    n
+        Held-out images.
+    gap
+        Points between the models; the better is right about 90 % of the images.
+    eta
+        Rate of symmetric noise, ten classes.
+    """
+    fig = new_figure(
+        f"Two models, {gap} points apart, on {n:.0f} images",
+        question="By which labels could you say which model is the better?",
+        alt="Two bell curves over true accuracy, twice: narrow by true labels, wide by noisy ones",
+    )
+    fig.set_subplots(
+        1, 2, shared_yaxes=True, subplot_titles=("by true labels", f"by noisy labels, η = {eta:g}")
+    )
+    x = np.linspace(0.5, 1.1, 121)
+    for col, rate in ((1, 0.0), (2, eta)):
+        for i, (name, accuracy) in enumerate({"better": 0.9, "worse": 0.9 - gap / 100}.items()):
+            spread = errors(accuracy, rate, 10, round(n))[1]
+            fig.add_scatter(
+                x=100 * x,
+                y=np.exp(-0.5 * ((x - accuracy) / spread) ** 2),
+                mode="lines",
+                line=nth_style(i).line,
+                name=f"{name}: {100 * accuracy:.0f} %",
+                legendgroup=name,
+                showlegend=col == 1,
+                row=1,
+                col=col,
+            )
+    fig.update_xaxes(title_text="true accuracy as it is read (%)", range=[50, 110])
+    fig.update_yaxes(title_text="how likely, of its highest", range=[0, 1.1], col=1)
+    return fig.update_layout(
+        height=440, margin={"t": 120}, legend={"orientation": "h", "x": 0, "y": -0.25}
+    )
+
+
 def stays_ahead(ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]]) -> int | None:
     """First epoch from which on the mean test accuracy of `ours` is above that of `theirs`.
 
@@ -196,6 +265,7 @@ FIGURES = {
     "replayed_accuracy": lambda: replayed_accuracy(curves.example_runs()),
     "replayed_last_against_best": lambda: replayed_last_against_best(curves.example_runs()),
     "weight_sizes": lambda: weight_sizes(_example_sizes()),
+    "two_models": lambda: two_models(375, 3, 0.6),
     "noisy_against_clean": lambda: noisy_against_clean(
         {"one": (0.9, 0.37), "two": (0.5, 0.24)}, eta=0.6, K=10, n=300
     ),
