@@ -64,7 +64,7 @@ record: $(VENV)/.ready-base ## record a grid of runs: make record ARGS='--loss c
 	@anl-edu record $(ARGS)
 
 notebooks: $(VENV)/.ready-test ## re-execute and normalise every notebook (needs Chromium)
-	@python tools/install_cell.py
+	@python tools/published.py
 	@python tools/notebooks.py $(lessons)
 
 clean: ## remove what was built; keeps .venv and downloaded data

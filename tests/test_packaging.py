@@ -256,16 +256,6 @@ def test_make_help_lists_every_target() -> None:
     assert {line.split()[0] for line in shown.stdout.splitlines()} == TARGETS
 
 
-def test_where_the_project_is_published_is_one_setting() -> None:
-    """Empty, or a requirement that pip understands, on this project, with the lessons."""
-    published = PYPROJECT["tool"]["anl-edu"]["published"]
-    if published:
-        requirement = Requirement(published)
-        assert canonicalize_name(requirement.name) == OWN
-        assert "lessons" in requirement.extras
-        assert requirement.url or requirement.specifier
-
-
 def hooks() -> list[dict[str, str]]:
     """Checks before a commit, but for ruff's, which `make lint` runs too."""
     text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
