@@ -17,7 +17,7 @@ $(VENV)/.ready-%: pyproject.toml tools/setup.sh
 	@tools/setup.sh $*
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.ready-base ## train four losses on digits with 60 % wrong labels; table and build/demo.html
 	@anl-edu demo $(ARGS)
