@@ -99,7 +99,7 @@ def test_addresses_are_those_that_the_services_take(tool: ModuleType, somewhere:
     assert "/anl-edu/next%2Fedition?" in branch.binder("x.ipynb")
 
 
-def test_the_requirement_is_one_that_pip_understands(somewhere: Any) -> None:
+def test_the_requirement_is_one_to_install_from(somewhere: Any) -> None:
     requirement = Requirement(somewhere.requirement)
     assert (requirement.name, requirement.extras) == ("anl-edu", {"lessons"})
     assert requirement.url == f"git+{REPOSITORY}@v0.2.0"
