@@ -17,7 +17,7 @@ $(VENV)/.ready-%: pyproject.toml tools/setup.sh
 	@tools/setup.sh $*
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.ready-base ## train four losses on digits with 60 % wrong labels; table and build/demo.html
 	@anl-edu demo $(ARGS)
@@ -68,7 +68,7 @@ record: $(VENV)/.ready-base ## record a grid of runs: make record ARGS='--loss c
 	@anl-edu record $(ARGS)
 
 notebooks: $(VENV)/.ready-test ## re-execute and normalise every notebook (needs Chromium)
-	@python tools/install_cell.py
+	@python tools/published.py
 	@python tools/notebooks.py $(lessons)
 
 clean: ## remove what was built; keeps .venv and downloaded data

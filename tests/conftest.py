@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,3 +64,25 @@ def device(request: pytest.FixtureRequest) -> torch.device:
     if not here[kind]:
         pytest.skip(f"no {kind.upper()} device here")
     return torch.device(kind)
+
+
+@pytest.fixture
+def colab(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Stand in for Google Colab; give its `google.colab.output`.
+
+    ``output.asked`` counts the times that its manager of custom widgets was switched on.
+    """
+    names = "google", "google.colab", "google.colab.output"
+    made = [module_from_spec(ModuleSpec(name, None, is_package=True)) for name in names]
+    for name, module in zip(names, made, strict=True):
+        monkeypatch.setitem(sys.modules, name, module)
+    google, package, output = made
+    google.colab, package.output = package, output  # type: ignore[attr-defined]
+    output.asked = 0  # type: ignore[attr-defined]
+
+    def enable() -> None:
+        output.asked += 1  # type: ignore[attr-defined]
+
+    output.enable_custom_widget_manager = enable  # type: ignore[attr-defined]
+    output._widgets = SimpleNamespace(_installed_url=None)  # type: ignore[attr-defined]  # anywidget's
+    return output

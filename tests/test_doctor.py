@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
 import pytest
 from click.testing import CliRunner
 
@@ -67,24 +64,17 @@ def test_native_bfloat16_is_told_and_not_taken(finding, monkeypatch, native):
     assert ("--precision bfloat16" in row.remedy) == native
 
 
-@pytest.mark.parametrize("colab", [True, False])
-def test_colab_is_not_asked_for_what_it_does_without(finding, monkeypatch, colab):
+@pytest.mark.parametrize("there", [True, False])
+def test_colab_is_not_asked_for_what_it_does_without(finding, monkeypatch, request, there):
     def version(name: str) -> str:
         if name in ("anywidget", "jupyterlab"):
             raise doctor.importlib.metadata.PackageNotFoundError(name)
         return "1.0"
 
     monkeypatch.setattr(doctor.importlib.metadata, "version", version)
-    if colab:
-        google = ModuleType("google")
-        google.__path__ = []
-        module = ModuleType("google.colab")
-        module.__spec__ = __import__("importlib.machinery").machinery.ModuleSpec(
-            "google.colab", None
-        )
-        monkeypatch.setitem(sys.modules, "google", google)
-        monkeypatch.setitem(sys.modules, "google.colab", module)
+    if there:
+        request.getfixturevalue("colab")
     for name in ("anywidget", "jupyterlab"):
         row = finding(name)
-        assert row.ok == colab
-        assert ("pip install" in row.remedy) != colab
+        assert row.ok == there
+        assert ("pip install" in row.remedy) != there

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "anl_edu"
 # From the ground up; rooms of one line may import each other.
 FLOORS = (
-    ("paths", "atomic", "progress_bar", "playground"),
+    ("paths", "atomic", "progress_bar", "colab", "playground"),
     ("losses",),
     ("noise",),
     ("data",),

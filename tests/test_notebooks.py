@@ -210,9 +210,20 @@ def test_closes_with_summary_and_references(path: Path) -> None:
 
 @lesson
 def test_first_installs_the_package_where_it_is_missing(path: Path) -> None:
-    """One setting decides from where: `python tools/install_cell.py` writes the cell."""
-    install = tool("install_cell")
-    assert source(code(path)[0]) == install["render"](install["published"]())
+    """One setting decides from where: `python tools/published.py` writes the cell."""
+    places = tool("published")
+    assert source(code(path)[0]) == places["install_cell"](places["published"]())
+
+
+@lesson
+def test_has_its_badge_under_the_title(path: Path) -> None:
+    """The picture is in the cell, so that opening a lesson asks nobody for it."""
+    places = tool("published")
+    badge = book(path)["cells"][1]
+    words, pictures = places["badge_cell"](places["published"](), path.name)
+    assert (badge["id"], source(badge), badge["attachments"]) == ("badge", words, pictures)
+    assert "colab.png" in pictures
+    assert re.findall(r"!\[[^\]]+\]\((?!attachment:)", source(badge)) == []
 
 
 @lesson

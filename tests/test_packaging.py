@@ -227,6 +227,14 @@ def test_environment_takes_a_small_pytorch_from_conda_and_the_rest_from_pyprojec
     assert "jupyterlab" in declared(extra[1])
 
 
+def test_binder_begins_jupyter_on_one_thread() -> None:
+    """Through a file of that name beside environment.yml, which repo2docker looks for."""
+    assert not [name for name in ("binder", ".binder") if (ROOT / name).exists()]  # would hide it
+    command = [ROOT / "start", "sh", "-c", 'echo "$OMP_NUM_THREADS $1"', "-", "two words"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said == "1 two words\n"
+
+
 def test_set_up_knows_each_extra() -> None:
     script = (ROOT / "tools" / "setup.sh").read_text(encoding="utf-8")
     assert set(re.findall(r'target="?\.\[(\w+)\]', script)) == set(EXTRAS)
@@ -254,16 +262,6 @@ def test_make_help_lists_every_target() -> None:
     command = ["make", "--no-print-directory", "help"]  # of itself called by make, it would say so
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert {line.split()[0] for line in shown.stdout.splitlines()} == TARGETS
-
-
-def test_where_the_project_is_published_is_one_setting() -> None:
-    """Empty, or a requirement that pip understands, on this project, with the lessons."""
-    published = PYPROJECT["tool"]["anl-edu"]["published"]
-    if published:
-        requirement = Requirement(published)
-        assert canonicalize_name(requirement.name) == OWN
-        assert "lessons" in requirement.extras
-        assert requirement.url or requirement.specifier
 
 
 def hooks() -> list[dict[str, str]]:

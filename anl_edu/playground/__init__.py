@@ -11,6 +11,7 @@ import re
 from importlib.resources import files
 from typing import Any
 
+from anl_edu.colab import shows_custom_widgets
 from anl_edu.playground.state import complete, link
 
 __all__ = ["complete", "link", "page", "playground"]
@@ -95,7 +96,8 @@ def playground(**state: Any) -> Any:
     -------
     Playground or Frame
         A widget: its ``state``, the whole of it, can be read and set, its ``measured`` be read.
-        Where anywidget is missing, the page in a frame: its ``state`` is where it began.
+        Where anywidget is missing, or cannot be shown, the page in a frame: its ``state`` is
+        where it began.
 
     Raises
     ------
@@ -103,10 +105,12 @@ def playground(**state: Any) -> Any:
         A name that is none, or a value that its setting cannot take.
     """
     complete(state)  # say now what is wrong with it
+    from anl_edu.playground.frame import Frame
+
+    if not shows_custom_widgets():
+        return Frame(state)
     try:
         from anl_edu.playground.widget import Playground
     except ImportError:
-        from anl_edu.playground.frame import Frame
-
         return Frame(state)
     return Playground(state)

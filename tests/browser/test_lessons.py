@@ -25,6 +25,8 @@ def test_lesson_runs_and_every_control_moves_its_figure(
 ) -> None:
     lab.watch_shifts(page)
     lab.open_notebook(page, address, f"{name}.ipynb")
+    badge = page.get_by_role("img", name="Open in Colab")  # drawn from the notebook itself
+    assert badge.evaluate("e => e.decode().then(() => e.naturalWidth)") > 0
     assert lab.shift_while_scrolling(page) <= 0.25
     assert lab.run_all(page) == []
     cells = lab.explorers(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from importlib.resources import files
+from types import ModuleType
 
 import pytest
 
@@ -147,7 +148,28 @@ def test_a_widget_can_be_set_and_read() -> None:
     board.close()
 
 
-def test_without_anywidget_the_page_comes_in_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("manager", [True, False])
+def test_on_colab_it_is_a_widget_where_its_manager_can_be_switched_on(
+    colab: ModuleType, monkeypatch: pytest.MonkeyPatch, manager: bool
+) -> None:
+    """Without, Colab would show the widget's number; the page in a frame needs nobody."""
+    if not manager:
+        monkeypatch.delattr(colab, "enable_custom_widget_manager")
+    board = playground.playground(noise=0.4)
+    assert isinstance(board, Frame) != manager
+    shown = board._repr_mimebundle_()
+    bundle = shown[0] if manager else shown
+    assert ("application/vnd.jupyter.widget-view+json" in bundle) == manager
+    assert ("<iframe" in bundle.get("text/html", "")) != manager
+    assert bundle[playground.MIME] == {"link": "#noise=0.4"}
+
+
+@pytest.mark.parametrize("place", ["here", "colab"])
+def test_without_anywidget_the_page_comes_in_a_frame(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, place: str
+) -> None:
+    if place == "colab":
+        request.getfixturevalue("colab")
     monkeypatch.setitem(__import__("sys").modules, "anl_edu.playground.widget", None)
     board = playground.playground(noise=0.2)
     assert isinstance(board, Frame)

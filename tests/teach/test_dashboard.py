@@ -10,7 +10,7 @@ import pytest
 
 from anl_edu import data, runs
 from anl_edu.runs import RunSpec
-from anl_edu.teach import choice, dashboard, sandbox, slider
+from anl_edu.teach import canvas, choice, dashboard, sandbox, slider
 from anl_edu.teach.dashboard import Dashboard
 from anl_edu.teach.sandbox_board import LOSSES, NOISES, not_used
 
@@ -229,6 +229,43 @@ def test_it_redraws_where_no_figure_widget_can_live(recorded, monkeypatch):
     assert len(board.start().wait(20)) == 4
     (shown,) = board.canvas.widget.outputs
     assert (shown,) != before
+    assert "at 4" in shown["data"]["text/plain"]
+
+
+@pytest.mark.usefixtures("colab")
+def test_on_colab_its_thread_draws_into_its_own_output(recorded, gate, monkeypatch):
+    """And into no other: what is captured there belongs to whichever cell runs at the moment."""
+    drawn_by = set()
+    draw = canvas.RedrawnCanvas.draw
+
+    def watched(self, figure, said):
+        drawn_by.add(threading.current_thread())
+        draw(self, figure, said)
+
+    def capturing(*_):
+        raise AssertionError("nothing is captured")
+
+    monkeypatch.setattr(canvas.RedrawnCanvas, "draw", watched)
+    monkeypatch.setattr(widgets.Output, "__enter__", capturing)
+
+    def begin():
+        for record in recorded.records:
+            gate.acquire(timeout=120)
+            yield record
+
+    board = Dashboard(begin, loss="ce", epochs=4)
+    output = board.canvas.widget
+    before = output.outputs
+    drawn_by.clear()
+    board.start()
+    gate.release(4)
+    assert len(board.wait(60)) == 4
+    assert board.error is None
+    assert drawn_by - {threading.current_thread()}
+    (shown,) = output.outputs
+    assert (shown,) != before
+    assert set(shown["data"]) == {"text/html", "text/plain"}  # a page that Colab can show
+    assert "Plotly.newPlot" in shown["data"]["text/html"]
     assert "at 4" in shown["data"]["text/plain"]
 
 

@@ -5,11 +5,10 @@ A new one is found when its maker stands in ``EXPLORERS`` of a lesson's ``explor
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import random
-import sys
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -228,10 +227,8 @@ def test_without_anywidget_the_figure_is_redrawn(monkeypatch: pytest.MonkeyPatch
     assert after["data"][core.PLOTLY_MIME]["data"] == core.plain(explorer.figure)["data"]
 
 
+@pytest.mark.usefixtures("colab")
 def test_on_colab_a_thread_redraws_through_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    colab = importlib.util.spec_from_loader("google.colab", None)
-    assert colab is not None
-    monkeypatch.setitem(sys.modules, "google.colab", importlib.util.module_from_spec(colab))
     explorer = made()
     (before,) = explorer.canvas.widget.outputs
 
@@ -260,6 +257,34 @@ def values_of(control: widgets.Widget) -> list[Any]:
     if isinstance(control, widgets.Dropdown | widgets.ToggleButtons | widgets.SelectionSlider):
         return [value for _, value in control._options_full]
     return [control.value]
+
+
+ONE_A_LESSON = [
+    pytest.param(next(iter(module.EXPLORERS.values())), id=module.__name__.split(".")[-2])
+    for module in lessons.modules("explorers")
+]
+
+
+@pytest.mark.usefixtures("colab")
+@pytest.mark.parametrize("make", ONE_A_LESSON)
+def test_on_colab_each_control_changes_the_page_in_the_output(make: Any) -> None:
+    for name in make().controls:
+        explorer = make()
+        control = explorer.controls[name]
+        pages = set()
+        for value in values_of(control):
+            control.value = value  # as a hand would
+            (shown,) = explorer.canvas.widget.outputs
+            assert set(shown["data"]) == {"text/html", "text/plain"}
+            pages.add(figure_in(shown["data"]["text/html"]))
+            assert alt_text(explorer.figure) in shown["data"]["text/plain"]
+        assert len(pages) > 1, f"{name} changes nothing"
+
+
+def figure_in(page: str) -> str:
+    """What Plotly is called with in a page; the page's own id, drawn at random, is left out."""
+    (call,) = re.findall(r"Plotly\.newPlot\(\s*\"[^\"]+\",(.*)", page, re.DOTALL)
+    return call.split("\n                        )")[0]
 
 
 def states_of(explorer: Explorer) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,6 @@ import json
 import pkgutil
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -328,11 +327,9 @@ def test_show_displays_the_figure_then_its_words(monkeypatch: pytest.MonkeyPatch
     assert "<table>" in folded.data
 
 
+@pytest.mark.usefixtures("colab")
 def test_show_on_colab_is_a_page_with_its_script(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Any] = []
-    colab = importlib.util.spec_from_loader("google.colab", None)
-    assert colab is not None
-    monkeypatch.setitem(sys.modules, "google.colab", importlib.util.module_from_spec(colab))
     monkeypatch.setattr(IPython.display, "display", lambda what, **kw: shown.append(what))
     figures.show(example())
     page, folded = shown
