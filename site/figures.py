@@ -106,7 +106,8 @@ def _kept(fixed: list[Control]) -> str:
 
 def frame(address: str) -> str:
     """Return a frame that figures.js makes as high as what it holds, and as dark as the page."""
+    address = html.escape(address.removesuffix("#"))  # an empty place would scroll the page to it
     return (
-        f'<iframe class="anl-playground" src="{html.escape(address)}" loading="lazy" '
+        f'<iframe class="anl-playground" src="{address}" loading="lazy" '
         f'title="The playground: two networks learn from points with wrong labels"></iframe>'
     )

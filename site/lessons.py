@@ -16,7 +16,6 @@ from anl_edu import playground
 
 FIGURE = "application/vnd.plotly.v1+json"
 WAITS = "run this cell to move the controls"  # what a saved explorer says of itself
-LOCAL = ("colab", "colab-text")  # cells about installing, of no use to a reader of the page
 STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 
 
@@ -49,10 +48,25 @@ def page(path: Path, target: Path, static: Path) -> dict[str, int]:
                 bundle["text/html"] = STYLE.sub("", bundle["text/html"])
         if cell.metadata.get("jupyter", {}).get("outputs_hidden"):
             cell.metadata.setdefault("tags", []).append("hide-output")
-    book.cells = [cell for cell in book.cells if cell.id not in LOCAL]
+    without_installing(book)
+    keep_attached(book, shelf)
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(book, target)
     return counts
+
+
+def without_installing(book: nbformat.NotebookNode) -> None:
+    """Remove the first code cell, which installs the package, and the words for it."""
+    place = next(i for i, cell in enumerate(book.cells) if cell.cell_type == "code")
+    del book.cells[place - 1 : place + 1]
+
+
+def keep_attached(book: nbformat.NotebookNode, shelf: figures.Shelf) -> None:
+    """Make files of the pictures that are attached to cells."""
+    for cell in book.cells:
+        for name, bundle in cell.pop("attachments", {}).items():
+            address = shelf.picture(Path(name).stem, bundle["image/png"])
+            cell.source = cell.source.replace(f"attachment:{name}", address)
 
 
 def _show(output: nbformat.NotebookNode, page: str) -> None:

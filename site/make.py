@@ -78,6 +78,9 @@ def lay_out(source: Path) -> None:
     shutil.copy(Path(teach.__file__).with_name("page.css"), static)
     unused = shutil.ignore_patterns("*-full*", "*svg*", "mml-*", "node-*")
     shutil.copytree(mathjax(), static / "mathjax", ignore=unused)
+    # The theme draws its icons twice, by a font and by 1.6 MB of script: the font is enough.
+    (static / "scripts").mkdir()
+    (static / "scripts" / "fontawesome.js").touch()
     (static / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
     (static / "playground.html").write_text(playground.page(), encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -132,7 +135,7 @@ def relinked(path: Path, link: re.Match[str]) -> str:
         return f"[{words}]({os.path.relpath(target, path.parent)}{place})"
     address = published()
     named = words if words.startswith("`") else f"`{words}`" if "/" in words else words
-    return f"[{words}]({address.source(target.relative_to(ROOT))})" if address else named
+    return f"[{words}]({address.source(target.relative_to(ROOT).as_posix())})" if address else named
 
 
 def lay_out_lessons(source: Path) -> Counter[str]:
