@@ -73,8 +73,8 @@ ENVIRONMENTS = {
 
 
 def frozen(text: str) -> dict[str, str]:
-    """Return what a `pip freeze` lists: versions, or the places installed from, by name."""
-    rows = re.findall(r"^([\w.-]+)(?:==| @ )(\S+)", text, re.M)
+    """Return the versions in a list of requirements, by normal name."""
+    rows = re.findall(r"^([\w.-]+)==(\S+)", text, re.M)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in rows}
 
 
@@ -176,7 +176,7 @@ def prepare(place: Environment, wheel: Path, *, fresh: bool) -> tuple[dict[str, 
         elif place.name == "binder":
             install_cpu_torch(place)
     ready.unlink(missing_ok=True)
-    freeze = "uv", "pip", "freeze", "--python", place.interpreter
+    freeze = "uv", "pip", "list", "--format", "freeze", "--python", place.interpreter
     called("uv", "pip", "uninstall", "--python", place.interpreter, "anl-edu")
     before = frozen(called(*freeze))
     requirement = f"anl-edu[{place.extra}] @ {wheel.as_uri()}"
