@@ -50,7 +50,10 @@ TOLD = ("torch", "numpy", "plotly", "ipywidgets", "anywidget", "ipykernel", "ipy
 
 @dataclass
 class Memory:
-    """The most that a family of processes has held, and its kernel alone, in bytes."""
+    """The most that a family of processes has held, and its kernel alone, in bytes.
+
+    Of what processes share (libraries), each counts its part in `all`: less beside another lesson.
+    """
 
     all: int = 0
     kernel: int = 0
@@ -73,7 +76,7 @@ class Memory:
         self.all = max(self.all, now)
 
     def _look_at_kernel(self, pid: int, rss: int, vms: int) -> None:
-        with suppress(OSError):  # Linux knows what was between two looks, too
+        with suppress(OSError, KeyError):  # Linux knows what was between two looks, too
             status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
             kib = dict(re.findall(r"^(VmHWM|VmPeak):\s+(\d+) kB", status, re.M))
             rss, vms = 1024 * int(kib["VmHWM"]), 1024 * int(kib["VmPeak"])
