@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each sets up what it needs in .venv first (tools/setup.sh).
 .DEFAULT_GOAL := help
-.PHONY: help demo lab site check test lowest lint bench record notebooks clean distclean
+.PHONY: help demo lab site check test lowest parity lint bench record notebooks clean distclean
 
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -53,6 +53,9 @@ build/lowest/.ready: pyproject.toml | $(VENV)/.ready-test
 	@uv venv --quiet --python $(VENV)/bin/python build/lowest
 	@uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct -e '.[test]'
 	@touch $@
+
+parity: $(VENV)/.ready-test ## every lesson in environments like Colab's, Binder's, and with all newest
+	@python tools/parity.py $(ARGS)
 
 lint: $(VENV)/.ready-test ## ruff (check and format, notebooks too) and mypy
 	@failed=; \

@@ -27,8 +27,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 TARGETS = {
-    "help", "demo", "lab", "check", "test", "lowest", "lint", "bench", "record", "notebooks",
-    "clean", "distclean",
+    "help", "demo", "lab", "site", "check", "test", "lowest", "parity", "lint", "bench", "record",
+    "notebooks", "clean", "distclean",
 }  # fmt: skip
 OWN = canonicalize_name(PROJECT["name"])
 # Asked for when they are used, so that the package runs without them: the live canvas of
@@ -90,7 +90,7 @@ def imported_below(*folders: str) -> set[str]:
                 if cell["cell_type"] == "code":  # whose magics are no Python
                     code = re.sub(r"^(\s*)[%!].*$", r"\1pass", "".join(cell["source"]), flags=re.M)
                     modules |= imported(code)
-    ours = {path.stem for path in tracked("tests", "tools", "benchmarks")} | {"anl_edu"}
+    ours = {path.stem for path in tracked("tests", "tools", "benchmarks", "site")} | {"anl_edu"}
     homes = modules_and_homes()
     found = set()
     for module in modules - ours - set(sys.stdlib_module_names):
@@ -104,6 +104,7 @@ def imported_below(*folders: str) -> set[str]:
         (["anl_edu/losses"], declared()),
         (["anl_edu"], {*declared("lessons"), *OPTIONAL}),
         (["notebooks"], declared("lessons")),
+        (["site"], declared("site")),
         (["benchmarks", "tests", "tools"], declared("test")),
     ],
     ids=lambda v: "+".join(v) if isinstance(v, list) else "",
