@@ -39,6 +39,7 @@ nb_merge_streams = True
 nb_code_prompt_show = "Show what comes out"
 nb_code_prompt_hide = "Hide what comes out"
 myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_dmath_double_inline = True  # JupyterLab shows $$ in a line of text as well
 myst_heading_anchors = 4
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"

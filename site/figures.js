@@ -67,6 +67,7 @@ class Figure {
   constructor(root) {
     this.root = root;
     this.plot = root.querySelector(".anl-figure");
+    letScroll(this.plot);
     this.line = root.querySelector("[role=status]");
     this.controls = [...root.querySelectorAll("[data-size]")];
     for (const control of this.controls) {
@@ -136,6 +137,15 @@ function firstSignOfLife(then) {
     then();
   };
   for (const sign of signs) addEventListener(sign, once, { capture: true, passive: true });
+}
+
+// What scrolls in a box of its own must be reached by the keyboard.
+function letScroll(box) {
+  const look = () => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  };
+  new ResizeObserver(look).observe(box);
 }
 
 function wakeInView(figures) {

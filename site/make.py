@@ -57,6 +57,12 @@ def main() -> int:
     if status == 0:
         for path in (ROOT / "notebooks").glob("*.ipynb"):  # to download: as it is in the repository
             shutil.copy(path, options.out / "_sources" / "notebooks")
+        # the theme's templates, and an index that nothing leads to: no pages of ours
+        for path in [
+            *options.out.glob("_static/*-macros.html"),
+            options.out / "_modules/index.html",
+        ]:
+            path.unlink()
         pages = len(list(options.out.rglob("*.html")))
         size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
         print(
