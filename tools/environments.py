@@ -124,7 +124,7 @@ def new_venv(home: Path, version: str) -> None:
 def install_cpu_torch(place: Environment) -> None:
     """Install PyTorch without CUDA, as conda-forge has it: PyTorch's own wheel, or one at hand.
 
-    Pip may be told of a folder of wheels (find-links). A wheel there decides which Python runs;
+    Pip may be told of a folder of wheels. A wheel there decides which Python runs;
     torchvision, which PyPI has for CUDA only, is then installed but cannot be imported.
 
     Raises
@@ -137,7 +137,7 @@ def install_cpu_torch(place: Environment) -> None:
         called(*install, "--torch-backend", "cpu", "torch", "torchvision")
     except RuntimeError as error:
         told = called(sys.executable, "-m", "pip", "config", "list")
-        folders = re.findall(r"find-links='([^']+)'", told)
+        folders = re.findall(r"find.links='([^']+)'", told)
         wheels = [w for f in folders for w in Path(f).glob("torch-*+cpu-cp3*-*_x86_64.whl")]
         if not wheels:
             raise RuntimeError(f"no PyTorch without CUDA can be had here\n{error}") from error
@@ -183,7 +183,8 @@ def prepare(place: Environment, wheel: Path, *, fresh: bool) -> tuple[dict[str, 
     if (
         place.name == "colab"
     ):  # as a lesson's first cell; what this machine tells pip is not Colab's
-        own = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
+        told = {"CONFIG_FILE": os.devnull, "FIND_LINKS": "", "EXTRA_INDEX_URL": ""}
+        own = {f"PIP_{name}": value for name, value in told.items()}
         called(place.interpreter, "-m", "pip", "install", "--quiet", requirement, **own)
         (site,) = (place.home / "lib").glob("python*/site-packages")
         for name, text in GOOGLE_COLAB.items():
