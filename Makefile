@@ -27,7 +27,6 @@ lab: $(VENV)/.ready-lab ## open JupyterLab at lesson 00
 
 site: $(VENV)/.ready-site ## build the web site into build/site, from the committed notebooks
 	@$(one_thread) ANL_EDU_OFFLINE=1 python site/make.py $(ARGS)
-	@echo "To read it: $(VENV)/bin/python -m http.server --bind 127.0.0.1 --directory build/site"
 
 check: $(VENV)/.ready-test ## lint, types and the quick tests: before each commit
 	@failed=; \
@@ -64,7 +63,7 @@ lint: $(VENV)/.ready-test ## ruff (check and format, notebooks too) and mypy
 	mypy || failed=1; \
 	[ -z "$$failed" ]
 
-bench: $(VENV)/.ready-test ## measure losses, training and the playground on this machine
+bench: $(VENV)/.ready-test ## measure losses, training, the playground and the site on this machine
 	@for script in benchmarks/*.py; do echo "== $$script"; python "$$script" $(ARGS) || exit 1; done
 
 record: $(VENV)/.ready-base ## record a grid of runs: make record ARGS='--loss ce --noise symmetric:0.6'
@@ -76,7 +75,7 @@ notebooks: $(VENV)/.ready-test ## re-execute and normalise every notebook (needs
 
 clean: ## remove what was built; keeps .venv and downloaded data
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find anl_edu tests tools benchmarks notebooks \
+	find anl_edu tests tools benchmarks site notebooks \
 	    \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 distclean: clean ## the same, and .venv

@@ -58,12 +58,12 @@ class Baked:
     def packed(self) -> dict[str, Any]:
         """Return the sheets as JSON values: the first, and what the others change in it.
 
-        ``frames[i]`` lists pairs: a place in ``paths``, and a place in ``values`` or -1 where the
+        ``changes[i]`` lists pairs: a place in ``paths``, and a place in ``values`` or -1 where the
         path is to be removed.
         """
         paths, values = _Table(), _Table()
         first = self.sheets[0]
-        frames = [
+        changes = [
             [
                 place
                 for path, *value in _changes(first, sheet)
@@ -71,7 +71,7 @@ class Baked:
             ]
             for sheet in self.sheets
         ]
-        return {"first": first, "paths": paths.items, "values": values.items, "frames": frames}
+        return {"first": first, "paths": paths.items, "values": values.items, "changes": changes}
 
 
 def bake(explorer: Explorer) -> Baked:
@@ -79,10 +79,9 @@ def bake(explorer: Explorer) -> Baked:
     start = _sheet(explorer, explorer.state)
     most = min(MOST_STATES, MOST_CHARACTERS // len(json.dumps(start)))
     moving, fixed = choose(list(explorer.controls.items()), most)
-    still = {control.name: control.values[control.start] for control in fixed}
     names = [control.name for control in moving]
     states = itertools.product(*(control.values for control in moving))
-    sheets = [_sheet(explorer, still | dict(zip(names, s, strict=True))) for s in states]
+    sheets = [_sheet(explorer, explorer.state | dict(zip(names, s, strict=True))) for s in states]
     return Baked(explorer.title, moving, fixed, sheets)
 
 
@@ -145,7 +144,7 @@ def _changes(old: Any, new: Any, path: tuple[Any, ...] = ()) -> Any:
     elif _alike(old, new):
         for place, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from _changes(one, other, (*path, place))
-    elif old != new:
+    elif old != new or type(old) is not type(new):
         yield path, new
 
 

@@ -70,7 +70,6 @@ if place is not None:  # then there is an address to launch lessons from
         "repository_url": place.repository,
         "repository_branch": place.revision,
         "use_repository_button": True,
-        "use_source_button": True,
         "launch_buttons": {
             "binderhub_url": "https://mybinder.org",
             "colab_url": "https://colab.research.google.com",

@@ -1,10 +1,11 @@
 // Figures come alive when the reader comes to them: until then a still picture stands there, and
 // neither plotly.js nor any figure has been asked for. A sheet is what one figure draws: data and
 // layout, and for an explorer the words for it. An explorer's file holds the first sheet, and for
-// each state of its controls what differs from it.
+// each state of its controls what changes in it.
 
 const here = new URL(".", document.currentScript.src);
 const CONFIG = { responsive: true, displaylogo: false };
+const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0 } };
 
 // ---- what is fetched
 
@@ -14,7 +15,10 @@ function plotly() {
     const script = document.createElement("script");
     script.src = new URL("plotly.min.js", here);
     script.onload = () => resolve(globalThis.Plotly);
-    script.onerror = () => reject(new Error("plotly.js could not be loaded"));
+    script.onerror = () => {
+      library = undefined; // the next figure tries again
+      reject(new Error("plotly.js could not be loaded"));
+    };
     document.head.append(script);
   });
   return library;
@@ -32,15 +36,16 @@ async function fetchSheets(address) {
 
 // ---- from a state to its sheet
 
-function sheetOf({ first, frames, paths, values }, place) {
+function sheetOf({ first, changes, paths, values }, state) {
   const sheet = structuredClone(first);
-  const changes = frames?.[place] ?? [];
-  for (let i = 0; i < changes.length; i += 2) {
-    const path = paths[changes[i]];
+  if (!changes) return sheet; // a figure of one state
+  const changed = changes[state];
+  for (let i = 0; i < changed.length; i += 2) {
+    const path = paths[changed[i]];
     const last = path.at(-1);
     const parent = path.slice(0, -1).reduce((part, key) => (part[key] ??= {}), sheet);
-    if (changes[i + 1] < 0) delete parent[last];
-    else parent[last] = structuredClone(values[changes[i + 1]]);
+    if (changed[i + 1] < 0) delete parent[last];
+    else parent[last] = structuredClone(values[changed[i + 1]]);
   }
   return sheet;
 }
@@ -50,8 +55,8 @@ function valueOf(control) {
 }
 
 // The last control's stops follow each other.
-function placeOf(controls) {
-  return controls.reduce((place, c) => place * Number(c.dataset.size) + valueOf(c), 0);
+function stateOf(controls) {
+  return controls.reduce((state, c) => state * Number(c.dataset.size) + valueOf(c), 0);
 }
 
 function sayStop(control) {
@@ -66,64 +71,67 @@ function sayStop(control) {
 class Figure {
   constructor(root) {
     this.root = root;
-    this.plot = root.querySelector(".anl-figure");
-    letScroll(this.plot);
+    this.box = root.querySelector(".anl-figure");
+    this.said = this.box.querySelector("img").alt;
     this.line = root.querySelector("[role=status]");
     this.controls = [...root.querySelectorAll("[data-size]")];
-    for (const control of this.controls) {
+    letScroll(this.box);
+    for (const control of this.controls)
       control.addEventListener("input", () => {
         sayStop(control);
-        this.follow();
+        this.show();
       });
-      sayStop(control); // a browser keeps where a slider stood when the page was left
-    }
   }
 
-  // The sheets are asked for once; a second call gives the same promise, after a failure a new one.
-  wake() {
-    this.awake ??= this.load().catch((error) => {
-      this.awake = undefined;
+  // Show the state of the controls; what is called while one drawing runs is drawn once, after it.
+  async show() {
+    this.stale = true;
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      this.sheets ??= await fetchSheets(this.root.dataset.sheet);
+      this.Plotly = await plotly();
+      while (this.stale) {
+        this.stale = false;
+        await this.draw();
+      }
+      this.root.dataset.live = "";
+      this.root.querySelector("[role=alert]")?.remove();
+    } catch (error) {
       this.complain(error);
-    });
-    return this.awake;
-  }
-
-  async load() {
-    const [Plotly, sheets] = await Promise.all([plotly(), fetchSheets(this.root.dataset.sheet)]);
-    this.Plotly = Plotly;
-    this.sheets = sheets;
-    const place = document.createElement("div");
-    place.setAttribute("role", "img");
-    place.setAttribute("aria-label", this.plot.querySelector("img").alt);
-    this.place = place;
-    this.plot.replaceChildren(place);
-    await this.draw();
-    this.root.dataset.live = "";
-  }
-
-  async follow() {
-    await this.wake();
-    if (this.place) await this.draw();
+    } finally {
+      this.busy = false;
+    }
   }
 
   async draw() {
-    const { data, layout, frames, words, line } = sheetOf(this.sheets, placeOf(this.controls));
+    const state = stateOf(this.controls);
+    const { data, layout, frames, words, line } = sheetOf(this.sheets, state);
+    const plot = this.plot ?? document.createElement("div");
+    plot.setAttribute("role", "figure");
+    plot.setAttribute("aria-label", words ?? this.said);
+    if (layout.height) plot.style.height = `${layout.height}px`;
+    if (!this.plot) this.box.replaceChildren(plot);
+    this.plot = plot;
+    if (frames && plot.data) return this.Plotly.animate(plot, [frames[state].name], AT_ONCE);
     layout.uirevision ??= "explorer"; // a reader's zoom outlives a move
-    if (words) this.place.setAttribute("aria-label", words);
+    delete layout.sliders; // the page has one that the keyboard reaches
+    await this.Plotly.react(plot, data, layout, CONFIG);
     if (line !== undefined && this.line.innerHTML !== line) this.line.innerHTML = line;
-    if (layout.height) this.place.style.height = `${layout.height}px`;
-    await this.Plotly.react(this.place, data, layout, CONFIG);
-    if (frames) await this.Plotly.addFrames(this.place, frames);
+    if (!frames) return;
+    await this.Plotly.addFrames(plot, frames);
+    await this.Plotly.animate(plot, [frames[state].name], AT_ONCE);
   }
 
   complain(error) {
-    let notice = this.root.querySelector("[role=alert]");
-    if (!notice) {
-      notice = document.createElement("p");
-      notice.setAttribute("role", "alert");
-      this.root.append(notice);
-    }
-    notice.textContent = `The figure could not be made live: ${error.message}.`;
+    this.root.querySelector("[role=alert]")?.remove();
+    const notice = document.createElement("p");
+    const again = document.createElement("button");
+    notice.setAttribute("role", "alert");
+    notice.append(`The figure could not be made live: ${error.message}. `, again);
+    again.textContent = "Try again";
+    again.addEventListener("click", () => this.show());
+    this.root.append(notice);
   }
 }
 
@@ -155,7 +163,7 @@ function wakeInView(figures) {
       for (const { target, isIntersecting } of seen)
         if (isIntersecting) {
           watch.unobserve(target);
-          byRoot.get(target).wake();
+          byRoot.get(target).show();
         }
     },
     { rootMargin: "300px" },
@@ -182,10 +190,15 @@ function tellTheme(frame) {
   page.style.colorScheme = page.dataset.theme;
 }
 
+// A frame is as high as what it holds, its own border included.
 function fitFrame(frame) {
   const fit = () => {
-    const { body } = frame.contentDocument;
-    const resize = () => (frame.style.height = `${body.scrollHeight + 1}px`);
+    const body = frame.contentDocument?.body;
+    if (!body) return; // a page opened as a file may not look into it
+    const resize = () => {
+      const border = frame.offsetHeight - frame.clientHeight;
+      frame.style.height = `${body.scrollHeight + border + 1}px`;
+    };
     new ResizeObserver(resize).observe(body);
     tellTheme(frame);
   };

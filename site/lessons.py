@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from pathlib import Path
@@ -11,10 +12,10 @@ import figures
 import nbformat
 from bake import Baked, bake
 from explorer_cells import explorer_of
+from figures import FIGURE
 
 from anl_edu import playground
 
-FIGURE = "application/vnd.plotly.v1+json"
 WAITS = "run this cell to move the controls"  # what a saved explorer says of itself
 STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 
@@ -32,7 +33,7 @@ def page(path: Path, target: Path, static: Path) -> dict[str, int]:
         for place, output in enumerate(cell.outputs):
             bundle = output.get("data", {})
             name = f"{cell.id}-{place}"
-            if FIGURE in bundle and WAITS in (bundle[FIGURE]["layout"]["title"].get("text") or ""):
+            if FIGURE in bundle and WAITS in json.dumps(bundle[FIGURE]["layout"].get("title")):
                 baked = bake(explorer_of(sources))
                 require_same(baked, bundle[FIGURE], f"{path.name}, cell {cell.id}")
                 counts["explorers"] += 1
@@ -65,7 +66,7 @@ def keep_attached(book: nbformat.NotebookNode, shelf: figures.Shelf) -> None:
     """Make files of the pictures that are attached to cells."""
     for cell in book.cells:
         for name, bundle in cell.pop("attachments", {}).items():
-            address = shelf.picture(Path(name).stem, bundle["image/png"])
+            address = shelf.picture(f"{cell.id}-{Path(name).stem}", bundle["image/png"])
             cell.source = cell.source.replace(f"attachment:{name}", address)
 
 

@@ -47,30 +47,26 @@ def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "site")
-    options = parser.parse_args()
+    out = parser.parse_args().out.resolve()
+    if out.exists() and any(out.iterdir()) and not (out / ".buildinfo").is_file():
+        parser.error(f"--out: {out} holds something that is no site, and would be emptied")
     began = time.perf_counter()
-    source = options.out.with_name(f"{options.out.name}-source")
+    source = out.with_name(f"{out.name}-source")
     shutil.rmtree(source, ignore_errors=True)
     lay_out(source)
     counts = lay_out_lessons(source)
-    status = sphinx(source, options.out)
-    if status == 0:
-        for path in (ROOT / "notebooks").glob("*.ipynb"):  # to download: as it is in the repository
-            shutil.copy(path, options.out / "_sources" / "notebooks")
-        # the theme's templates, and an index that nothing leads to: no pages of ours
-        for path in [
-            *options.out.glob("_static/*-macros.html"),
-            options.out / "_modules/index.html",
-        ]:
-            path.unlink()
-        pages = len(list(options.out.rglob("*.html")))
-        size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
-        print(
-            f"{options.out}: {pages} pages, {size / 1e6:.1f} MB, "
-            f"{counts['figures']} figures, {counts['explorers']} explorers in {counts['states']} "
-            f"states, {time.perf_counter() - began:.0f} s"
-        )
-    return status
+    if sphinx(source, out):
+        return 1
+    finish(out)
+    pages = len(list(out.rglob("*.html")))
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    print(
+        f"{out}: {pages} pages, {size / 1e6:.1f} MB, {counts['figures']} figures, "
+        f"{counts['explorers']} explorers in {counts['states']} states, "
+        f"{time.perf_counter() - began:.0f} s\n"
+        f"To read it: python -m http.server --bind 127.0.0.1 --directory {out}"
+    )
+    return 0
 
 
 def lay_out(source: Path) -> None:
@@ -129,14 +125,15 @@ def section(text: str, title: str) -> str:
     _, found, rest = text.partition(f"\n## {title}\n")
     if not found:
         raise ValueError(f"README.md has no section {title!r}")
-    return rest.partition("\n## ")[0].strip().replace("\n### ", "\n## ")  # the page has the title
+    text = IMAGE.sub("", rest.partition("\n## ")[0])  # the site shows what moves itself
+    return text.strip().replace("\n### ", "\n## ")  # the page has the title
 
 
 def relinked(path: Path, link: re.Match[str]) -> str:
     """Lead a link to a file that is no page of the site to the repository, if it has an address."""
     words, target, place = link[1], (path.parent / link[2]).resolve(), link[3] or ""
-    if target == ROOT / "README.md":
-        target = ROOT / "package.md"
+    if target == ROOT / "README.md":  # whose sections stand on two pages
+        target = ROOT / ("index.md" if place == "#the-lessons" else "package.md")
     if target in PAGES:
         return f"[{words}]({os.path.relpath(target, path.parent)}{place})"
     address = published()
@@ -145,7 +142,7 @@ def relinked(path: Path, link: re.Match[str]) -> str:
 
 
 def lay_out_lessons(source: Path) -> Counter[str]:
-    """Write the lessons' pages, two at a time; return how much moves in them."""
+    """Write the lessons' pages, one a core; return how much moves in them."""
     counts: Counter[str] = Counter()
     heavy_first = sorted(LESSONS, key=lambda path: -path.stat().st_size)
     context = multiprocessing.get_context("spawn")  # threads of torch outlive no fork
@@ -165,20 +162,20 @@ def lay_out_lesson(source: Path, path: Path) -> dict[str, int]:
 def sphinx(source: Path, out: Path) -> int:
     """Make the pages; a warning is an error."""
     shutil.rmtree(out, ignore_errors=True)
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-b",
-        "html",
-        "-W",
-        "--keep-going",
-        "-q",
-        "-j",
-        "auto",
-    ]
+    trees = source.with_name(f"{out.name}-doctrees")
+    options = ["-b", "html", "-W", "--keep-going", "-q", "-j", "auto", "-d", trees]
+    command = [sys.executable, "-m", "sphinx", *options, source, out]
     environment = os.environ | {"ANL_EDU_ROOT": str(ROOT)}
-    return subprocess.run([*command, source, out], env=environment, check=False).returncode
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def finish(out: Path) -> None:
+    """Put the notebooks there to be downloaded, as in the repository; remove what is no page."""
+    for path in LESSONS:
+        shutil.copy(path, out / "_sources" / "notebooks")
+    # templates of the theme, and an index that nothing leads to
+    for path in [*out.glob("_static/*-macros.html"), out / "_modules" / "index.html"]:
+        path.unlink()
 
 
 if __name__ == "__main__":

@@ -37,12 +37,28 @@ def slider(
 
 
 def log_slider(
-    label: str, low: float, high: float, value: float, *, step: float = 0.05, tooltip: str = ""
+    label: str,
+    low: float,
+    high: float,
+    value: float,
+    *,
+    step: float = 0.05,
+    tooltip: str = "",
+    readout: str = ".2g",
 ) -> widgets.Widget:
-    """Return a slider that is even in the logarithm, from `low` to `high` (both positive)."""
+    """Return a slider that is even in the logarithm, from `low` to `high` (both positive).
+
+    `step` is in decades; `readout` is the format in which the value is shown.
+    """
     ends = {"min": float(np.log10(low)), "max": float(np.log10(high))}
     return _named(
-        widgets.FloatLogSlider, label, tooltip, step=step, value=value, readout_format=".2g", **ends
+        widgets.FloatLogSlider,
+        label,
+        tooltip,
+        step=step,
+        value=value,
+        readout_format=readout,
+        **ends,
     )
 
 
@@ -196,7 +212,7 @@ class Explorer(widgets.VBox):
         if self._readout is not None:
             return self._readout(**state)
         return ", ".join(
-            f"{_label(self.controls[name])} = {_shown(v)}" for name, v in state.items()
+            f"{html.escape(_label(self.controls[name]))} = {_shown(v)}" for name, v in state.items()
         )
 
     def _describe(self, alternative: str) -> None:

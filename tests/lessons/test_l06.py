@@ -136,9 +136,15 @@ def test_how_often_chance_swaps_two_models_is_what_drawing_them_gives(
 def test_what_lesson_06_says_of_telling_models_apart() -> None:
     """Twenty times as many images with noisy labels as with true ones, for one in twenty."""
     true, noisy = (hyper.images_needed(3, eta) for eta in (0.0, 0.6))
-    assert hyper.swapped(3, 0.0, true) == pytest.approx(0.05, abs=0.005)
-    assert hyper.swapped(3, 0.6, noisy) == pytest.approx(0.05, abs=0.005)
+    for eta, n in ((0.0, true), (0.6, noisy)):
+        assert hyper.swapped(3, eta, n) <= 0.05 < hyper.swapped(3, eta, round(0.9 * n))
     assert noisy / true == pytest.approx(20, abs=2)
+    assert hyper.swapped(3, 0.8, 50_000) > 0.05  # "even 50,000 are too few"
+    for eta, count in ((0.0, 300), (0.6, 1300)):  # on the same images; one alone is right on 10 %
+        slope = 1 - eta * 10 / 9
+        variance = 0.1 * (1 - eta + eta / 9) - (0.03 * slope) ** 2  # of one image's difference
+        needed = variance * (1.645 / (0.03 * slope)) ** 2
+        assert needed == pytest.approx(count, rel=0.04)
     assert hyper.swapped(3, 0.6, 375) > 0.35
     ratio = [(hyper.errors(0.9, eta, 10, 1)[1] / 0.3) ** 2 for eta in (0.4, 0.6, 0.8)]
     assert [round(r) for r in ratio] == [9, 23, 138]

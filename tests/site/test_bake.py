@@ -18,7 +18,7 @@ from anl_edu.teach.figure import plain
 def restored(packed: dict[str, Any], place: int) -> dict[str, Any]:
     """Give a state's sheet, as figures.js does."""
     sheet = copy.deepcopy(packed["first"])
-    changes = packed["frames"][place]
+    changes = packed["changes"][place]
     for path, value in zip(changes[::2], changes[1::2], strict=True):
         *way, last = packed["paths"][path]
         part = sheet
@@ -72,7 +72,7 @@ def test_every_state_comes_back_as_it_was_drawn(baked: Baked) -> None:
         assert sheet["layout"].get("annotations") == plain(figure)["layout"].get("annotations")
         assert sheet["words"] == alt_text(figure)
         assert sheet["line"] == f"<b>{state['power']:g}</b>"
-    assert place + 1 == len(baked.sheets) == len(packed["frames"]) > 100
+    assert place + 1 == len(baked.sheets) == len(packed["changes"]) > 100
 
 
 def test_it_begins_where_the_explorer_does(baked: Baked) -> None:

@@ -35,7 +35,6 @@ def test_launch_buttons_lead_to_where_the_project_is(settings: Any) -> None:
     options = settings("https://github.com/owner/name")
     assert options["repository_url"] == "https://github.com/owner/name"
     assert options["repository_branch"] == "main"
-    assert options["use_source_button"]
     assert set(options["launch_buttons"]) == {"binderhub_url", "colab_url", "notebook_interface"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean
+from statistics import NormalDist, fmean
 from typing import Any
 
 import numpy as np
@@ -65,9 +65,11 @@ def swapped(gap: int, eta: float, n: int, *, best: float = 0.9, K: int = 10) -> 
 
 
 def images_needed(gap: int, eta: float, swaps: float = 0.05) -> int:
-    """Return how many images, to two digits, until `swapped` is no more than `swaps`."""
-    n = next(n for n in range(10, 10**6, 10) if swapped(gap, eta, n) <= swaps)
-    return int(float(f"{n:.2g}"))
+    """Return from how many images on, to two digits, `swapped` is no more than `swaps`."""
+    one = gap / 100 / NormalDist().inv_cdf(1 - swapped(gap, eta, 1))  # the spread at one image
+    n = (one * NormalDist().inv_cdf(1 - swaps) / (gap / 100)) ** 2
+    digits = 10 ** max(0, math.floor(math.log10(n)) - 1)
+    return digits * math.ceil(n / digits)
 
 
 def two_models(n: float, gap: int, eta: float) -> go.Figure:
@@ -78,25 +80,25 @@ def two_models(n: float, gap: int, eta: float) -> go.Figure:
     n
         Held-out images.
     gap
-        Points between the models; the better is right about 90 % of the images.
+        Points between the models; the better is right on 90 % of all images.
     eta
         Rate of symmetric noise, ten classes.
     """
     fig = new_figure(
-        f"Two models, {gap} points apart, on {n:.0f} images",
+        f"Two models, {gap} points apart, on {n:,.0f} images",
         question="By which labels could you say which model is the better?",
         alt="Two bell curves over true accuracy, twice: narrow by true labels, wide by noisy ones",
     )
     fig.set_subplots(
         1, 2, shared_yaxes=True, subplot_titles=("by true labels", f"by noisy labels, η = {eta:g}")
     )
-    x = np.linspace(0.5, 1.1, 121)
+    away = np.linspace(-4, 4, 81)  # in standard errors
     for col, rate in ((1, 0.0), (2, eta)):
         for i, (name, accuracy) in enumerate({"better": 0.9, "worse": 0.9 - gap / 100}.items()):
             spread = errors(accuracy, rate, 10, round(n))[1]
             fig.add_scatter(
-                x=100 * x,
-                y=np.exp(-0.5 * ((x - accuracy) / spread) ** 2),
+                x=100 * (accuracy + spread * away),
+                y=np.exp(-0.5 * away**2),
                 mode="lines",
                 line=nth_style(i).line,
                 name=f"{name}: {100 * accuracy:.0f} %",
