@@ -67,6 +67,7 @@ def keep_attached(book: nbformat.NotebookNode, shelf: figures.Shelf) -> None:
     for cell in book.cells:
         for name, bundle in cell.pop("attachments", {}).items():
             address = shelf.picture(f"{cell.id}-{Path(name).stem}", bundle["image/png"])
+            address = address.partition("?")[0]  # Sphinx looks for the file
             cell.source = cell.source.replace(f"attachment:{name}", address)
 
 
