@@ -5,9 +5,9 @@
 Where that is says one setting, `repository` in pyproject.toml's [tool.anl-edu], and `revision`
 beside it. The cell "badge", under the title, opens the notebook in Colab and on Binder; the first
 code cell installs the package where it is missing. While the project is not published, the badge
-leads to Colab's start page and says what to bring along, and the cell installs the checkout that the
-notebook lies in, or a wheel that lies beside it. Without names all notebooks are taken; `--check`
-writes nothing and fails where a cell would change.
+leads to Colab's start page and says what to bring along, and the cell installs the checkout that
+the notebook lies in, or a wheel that lies beside it. Without names all notebooks are taken;
+`--check` writes nothing and fails where a cell would change.
 """
 
 from __future__ import annotations
