@@ -157,10 +157,15 @@ def open_notebook(page: Page, address: str, name: str) -> None:
 
 
 def watch_shifts(page: Page) -> None:
-    """Note every shift of the layout from here on; before the page is opened."""
+    """Note every shift of what was in sight, from here on; before the page is opened.
+
+    A folded cell at the edge of the window can blink: JupyterLab draws it, finds it smaller than it
+    had thought, and takes it away. That moves nothing, though Chromium counts it as a shift.
+    """
     page.add_init_script(
-        "window.shifts = []; new PerformanceObserver(list => window.shifts.push(...list"
-        ".getEntries().map(e => e.value))).observe({type: 'layout-shift', buffered: true})"
+        "window.shifts = []; const moved = e => e.sources.some(s => s.previousRect.height);"
+        "new PerformanceObserver(list => window.shifts.push(...list.getEntries().filter(moved)"
+        ".map(e => e.value))).observe({type: 'layout-shift', buffered: true})"
     )
 
 
@@ -168,17 +173,26 @@ def shift_while_scrolling(page: Page) -> float:
     """Scroll the notebook in front to its end; give the sum of what shifts on the way.
 
     JupyterLab estimates the height of cells until it first draws them, and shifts as it opens even
-    a notebook without outputs: that is over before this begins.
+    a notebook without outputs: that is over before this begins, and each step waits for its cells.
     """
-    page.wait_for_timeout(2500)
+    wait_for_rest(page, 2.5)
     page.evaluate("window.shifts.length = 0")
     outer = page.locator(".jp-WindowedPanel-outer").first
     place = -1.0
     while (now := outer.evaluate("e => (e.scrollBy(0, 800), e.scrollTop)")) != place:
         place = now
-        page.wait_for_timeout(150)
+        wait_for_rest(page, 0.15)
     outer.evaluate("e => e.scrollTo(0, 0)")
     return float(page.evaluate("window.shifts.reduce((a, b) => a + b, 0)"))
+
+
+def wait_for_rest(page: Page, seconds: float) -> None:
+    """Return when nothing has shifted for that long; after a minute it is as still as it gets."""
+    end = time.monotonic() + 60
+    seen = -1
+    while time.monotonic() < end and (now := page.evaluate("window.shifts.length")) != seen:
+        seen = now
+        page.wait_for_timeout(seconds * 1000)
 
 
 def run_all(page: Page) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import lab
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 pytestmark = pytest.mark.browser
 
@@ -56,19 +56,27 @@ board = sandbox(data.load("digits"), changes={"epochs": 5, "train_images": 300})
 board
 """
 
+NOTE_DISABLED = """e => {
+    window.heard = false;
+    new MutationObserver(() => { window.heard ||= e.disabled; })
+        .observe(e, {attributes: true, attributeFilter: ["disabled"]});
+}"""
+
 
 def press(page: Page, cell: Locator, name: str) -> None:
     """Press a button by the keyboard; again, where a page under load took the focus on the way.
 
-    Every button of the dashboard is disabled once it has been heard.
+    Every button of the dashboard is disabled once it has been heard: a short run may have ended,
+    and the button be alive again, before one could look, so the page itself takes note.
     """
     button = cell.get_by_role("button", name=name, exact=True)
     for _ in range(3):
         expect(button).to_be_enabled(timeout=60_000)
+        button.evaluate(NOTE_DISABLED)
         button.focus()
         page.keyboard.press("Space")
-        with suppress(AssertionError):
-            expect(button).to_be_disabled(timeout=20_000)
+        with suppress(TimeoutError):
+            page.wait_for_function("() => window.heard", timeout=20_000)
             return
     raise AssertionError(f"{name} was pressed three times and not heard")
 
