@@ -1,6 +1,7 @@
 # `make help` lists the targets. Each sets up what it needs in .venv first (tools/setup.sh).
 .DEFAULT_GOAL := help
-.PHONY: help demo lab site check test lowest parity lint bench record notebooks clean distclean
+.PHONY: help demo lab site check test lowest parity release lint bench record
+.PHONY: notebooks clean distclean
 
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -55,6 +56,9 @@ build/lowest/.ready: pyproject.toml | $(VENV)/.ready-test
 
 parity: $(VENV)/.ready-test ## every lesson in environments like Colab's, Binder's, and with all newest
 	@python tools/parity.py $(ARGS)
+
+release: $(VENV)/.ready-test ## build dist/, check it, install it elsewhere and use it there
+	@python tools/release.py $(ARGS)
 
 lint: $(VENV)/.ready-test ## ruff (check and format, notebooks too) and mypy
 	@failed=; \

@@ -19,7 +19,13 @@ from anl_edu.runs import Run
 from anl_edu.runs.table import mean_and_spread
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "data/README.md", "docs/when-not-anl.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "data/README.md",
+    "docs/when-not-anl.md",
+    "docs/instructors.md",
+)
 
 
 def text(page: str) -> str:
@@ -155,6 +161,20 @@ def test_when_not_to_use_anl_shows_the_recorded_runs_as_they_are() -> None:
     tables = {name: " ".join(said.split()) for name, said in when_not_tables().items()}
     missing = [name for name, said in tables.items() if said not in page]
     assert missing == []
+
+
+def test_instructors_find_each_guess_in_its_section() -> None:
+    """`02-train` (02, section 5): a cell of that section of lesson 02 asks for that guess."""
+    table = text("docs/instructors.md").split("## What students believe")[1].split("\n## ")[0]
+    named = re.findall(r"((?:`[\w-]+`(?: and |, )?)+) \((\d\d), section (\d+)\)", table)
+    assert len(named) > 15
+    for guesses, lesson, section in named:
+        (path,) = (ROOT / "notebooks").glob(f"{lesson}-*.ipynb")
+        cells = nbformat.read(path, as_version=4).cells
+        whole = "\n".join(cell.source for cell in cells)
+        part = whole.split(f"\n## {section}. ", 1)[1].split("\n## ", 1)[0]
+        for name in re.findall(r"`([\w-]+)`", guesses):
+            assert f'"{name}"' in part, name
 
 
 MATHS = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.S)

@@ -223,7 +223,7 @@ def test_on_colab_it_also_makes_the_notebook_ready(
     tmp_path: Path,
     is_published: bool,
 ) -> None:
-    (tmp_path / "anl_edu-0.1.0-py3-none-any.whl").touch()
+    (tmp_path / "anl_edu-0.2.0-py3-none-any.whl").touch()
     cell = tool.install_cell(somewhere if is_published else None)
     for there in False, True:  # and when the cell is run again
         asked, said = ran(cell, tmp_path, there=there)
