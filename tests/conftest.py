@@ -6,6 +6,7 @@ import os
 import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,12 @@ os.environ |= {
 # A shared machine has slow moments, so no deadline; a failure in CI can be repeated anywhere.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where slow tests are left out, read none of their files, nor what those import."""
+    slow = collection_path.name in SLOW or collection_path.name == "browser"
+    return True if slow and "not slow" in config.option.markexpr else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

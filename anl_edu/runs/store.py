@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def read(path: str | Path) -> Run:
     return decode(text, str(path))
 
 
+@lru_cache(maxsize=1024)  # a lesson asks for the same runs again and again
 def decode(text: bytes, name: str) -> Run:
     """Read a recorded run from the text of its file; ``name`` says which in an error."""
     try:
