@@ -38,10 +38,17 @@ import torch
 if TYPE_CHECKING:
     from anl_edu.labs.variants import Variant
 
-SEALED = ("anl_edu.losses", "anl_edu.gradients")
+SEALED = (
+    "anl_edu.losses",
+    "anl_edu.gradients",
+    "anl_edu.lessons",
+    *(f"anl_edu.labs.lab{n}" for n in (1, 2, 3)),
+)
 _BUILT_IN = len.__class__
 _METHOD = list.append.__class__
 _USED = ("abs", "all", "any", "getattr", "isinstance", "iter", "len", "max", "min", "sum", "vars")
+
+tested = 0  # answers found right; nbgrader_config.py asks for it
 
 
 class WrongAnswerError(AssertionError):
@@ -57,7 +64,7 @@ def own(lab: int, student: Any) -> Variant:
     _genuine()
     sys.modules.pop("anl_edu.labs.variants", None)
     variants = importlib.import_module("anl_edu.labs.variants")
-    me = variants.variant(lab, student)
+    me: Variant = variants.variant(lab, student)
     here = Path.cwd()
     if here.parent.parent.name == "autograded":
         owner = variants.normalised(here.parent.name)
@@ -95,6 +102,7 @@ def function(
             given = numbers(answer(*[_copy(a) for a in args]))
         wanted = reference(*[plain(a) for a in args])
         compare(given, wanted, f"hidden test {n}", rtol=rtol, atol=atol)
+    _passed()
 
 
 def gradient(
@@ -120,18 +128,60 @@ def gradient(
             (slope,) = torch.autograd.grad(value.sum(), z)
         wanted = reference(plain(logits), *[plain(a) for a in rest])
         compare(numbers(slope), wanted, f"hidden test {n}, gradient", rtol=rtol, atol=atol)
+    _passed()
 
 
 def number(answer: Any, right: float, *, rtol: float = 1e-3, atol: float = 1e-9) -> None:
     """Compare one number."""
     _genuine()
     compare(numbers(answer), float(right), "the number", rtol=rtol, atol=atol)
+    _passed()
+
+
+def everything(answer: Any, right: Sequence[float], *, rtol: float = 1e-3) -> None:
+    """Compare a list of numbers."""
+    _genuine()
+    compare(numbers(answer), [float(r) for r in right], "a number", rtol=rtol, atol=1e-9)
+    _passed()
 
 
 def choice(answer: Any, right: str) -> None:
     """Compare a choice, in any case."""
     if answer.__class__ is not str or answer.strip().lower() != right.lower():
         raise WrongAnswerError("that is not the right choice")
+    _passed()
+
+
+def logits(N: int, K: int, seed: int, scale: float = 2.0) -> torch.Tensor:
+    """Return logits (N, K) float32, the same on every machine."""
+    g = torch.Generator().manual_seed(seed)
+    return scale * torch.randn(N, K, generator=g)
+
+
+def labels(N: int, K: int, seed: int) -> torch.Tensor:
+    """Return labels (N,) int64."""
+    return torch.randint(K, (N,), generator=torch.Generator().manual_seed(seed))
+
+
+def pixels(answer: Any) -> Callable[..., torch.Tensor]:
+    """Return the function that hands `answer` the same samples as pixels, and unfolds its values.
+
+    (N, K) arrives there as (N / 2, K, 2), labels (N,) as (N / 2, 2).
+    """
+
+    def fold(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        folded = value.reshape(-1, 2, *value.shape[1:])  # (N / 2, 2, K)
+        return folded if value.ndim == 1 else folded.movedim(1, -1)
+
+    def folded(*args: Any) -> torch.Tensor:
+        given: torch.Tensor = answer(*map(fold, args))
+        if given.ndim == 3:  # (N / 2, K, 2)
+            given = given.movedim(-1, 1)
+        return given.flatten(0, 1)
+
+    return folded
 
 
 def numbers(value: Any) -> Any:
@@ -199,6 +249,11 @@ def _functions(module: types.ModuleType) -> Iterator[types.FunctionType]:
             part = getattr(part, "__func__", getattr(part, "__wrapped__", part))
             if part.__class__ is types.FunctionType:
                 yield part
+
+
+def _passed() -> None:
+    global tested
+    tested += 1
 
 
 def _copy(value: Any) -> Any:
