@@ -42,6 +42,7 @@ SEALED = (
     "anl_edu.losses",
     "anl_edu.gradients",
     "anl_edu.lessons",
+    "anl_edu.labs.plain",
     *(f"anl_edu.labs.lab{n}" for n in (1, 2, 3)),
 )
 _BUILT_IN = len.__class__
@@ -62,8 +63,7 @@ def own(lab: int, student: Any) -> Variant:
     the notebook does, no answer counts: `WrongAnswerError` says so.
     """
     _genuine()
-    sys.modules.pop("anl_edu.labs.variants", None)
-    variants = importlib.import_module("anl_edu.labs.variants")
+    variants = fresh("anl_edu.labs.variants")
     me: Variant = variants.variant(lab, student)
     here = Path.cwd()
     if here.parent.parent.name == "autograded":
@@ -71,6 +71,12 @@ def own(lab: int, student: Any) -> Variant:
         if owner != me.student:
             raise WrongAnswerError(f"STUDENT is {me.student!r}, but {owner!r} handed this in")
     return me
+
+
+def fresh(module: str) -> types.ModuleType:
+    """Load a module of the package from disk, in the place of the one that is there."""
+    sys.modules.pop(module, None)
+    return importlib.import_module(module)
 
 
 def function(
@@ -81,6 +87,7 @@ def function(
     rtol: float = 1e-4,
     atol: float = 1e-6,
     seal: Sequence[str] = SEALED,
+    autograd: bool = True,
 ) -> None:
     """Compare a function's values with those of a reference, which works on nested lists of floats.
 
@@ -95,10 +102,12 @@ def function(
         The arguments of each call.
     seal
         Modules and packages whose functions raise while the answer is computed.
+    autograd
+        Whether the answer may differentiate by torch.
     """
     _genuine()
     for n, args in enumerate(inputs, 1):
-        with sealed(*seal):
+        with sealed(*seal), torch.inference_mode(not autograd):
             given = numbers(answer(*[_copy(a) for a in args]))
         wanted = reference(*[plain(a) for a in args])
         compare(given, wanted, f"hidden test {n}", rtol=rtol, atol=atol)
@@ -145,6 +154,11 @@ def everything(answer: Any, right: Sequence[float], *, rtol: float = 1e-3) -> No
     _passed()
 
 
+def mean(values: Sequence[float]) -> float:
+    """Return the mean of plain floats."""
+    return math.fsum(values) / len(values)
+
+
 def choice(answer: Any, right: str) -> None:
     """Compare a choice, in any case."""
     if answer.__class__ is not str or answer.strip().lower() != right.lower():
@@ -156,6 +170,11 @@ def logits(N: int, K: int, seed: int, scale: float = 2.0) -> torch.Tensor:
     """Return logits (N, K) float32, the same on every machine."""
     g = torch.Generator().manual_seed(seed)
     return scale * torch.randn(N, K, generator=g)
+
+
+def table(N: int, K: int, seed: int, top: float = 5.0) -> torch.Tensor:
+    """Return a loss table (N, K) float32 with values from 0 to `top`."""
+    return top * torch.rand(N, K, generator=torch.Generator().manual_seed(seed))
 
 
 def labels(N: int, K: int, seed: int) -> torch.Tensor:

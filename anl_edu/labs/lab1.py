@@ -173,7 +173,42 @@ def _judge_anl(me: Variant) -> Judge:
     )
 
 
-# --- 1.6 and 1.7 The gradient ---------------------------------------------------------------------
+def linear_scores(me: Variant) -> tuple[Tensor, Tensor]:
+    """Return logits (N, K) and labels (N,) of the variant's test images under a linear classifier.
+
+    It is fitted to the training images by least squares with a small penalty: no training, and the
+    same on every machine.
+    """
+    digits = me.data()
+
+    def pixels(images: Tensor) -> Tensor:
+        x = images.flatten(1).double() / 255  # (N, 64)
+        return torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
+
+    x = pixels(digits.x_train)
+    wanted = torch.nn.functional.one_hot(digits.y_train, me.K).double()
+    weights = torch.linalg.solve(x.T @ x + torch.eye(x.shape[1], dtype=x.dtype), x.T @ wanted)
+    return 8 * pixels(digits.x_test) @ weights, digits.y_test
+
+
+def _judge_mean(me: Variant) -> Judge:
+    z, y = linear_scores(me)
+    right = _anl(z, y, ALPHA, BETA, me.p_min).mean().item()
+    return judge_number(
+        right,
+        {
+            "swapped": _anl(z, y, BETA, ALPHA, me.p_min).mean().item(),
+            "sum": right * len(y),
+            "unweighted": _anl(z, y, 1, 1, me.p_min).mean().item(),
+            "active-only": ALPHA * losses.nce(z, y).mean().item(),
+            "negative-only": BETA * losses.nnce(z, y, p_min=me.p_min).mean().item(),
+            "first": _anl(z, y, ALPHA, BETA, me.p_min)[0].item(),
+        },
+        rtol=2e-3,
+    )
+
+
+# --- 1.7 and 1.8 The gradient ---------------------------------------------------------------------
 
 
 def _slope_inputs(me: Variant) -> list[tuple[Tensor, Tensor, float]]:
@@ -260,7 +295,7 @@ def _judge_ratio(me: Variant) -> Judge:
     return judge_number(right, apart, rtol=5e-3)
 
 
-# --- 1.9, 1.11 and 1.12 The symmetry condition ----------------------------------------------------
+# --- 1.10, 1.12 and 1.13 The symmetry condition ---------------------------------------------------
 
 
 def _judge_sums(me: Variant) -> Judge:
@@ -396,6 +431,21 @@ QUESTIONS = [
     ),
     Question(
         "1.6",
+        f"Give mean_anl: the mean of ANL ({ALPHA}, {BETA}) over your test images, with your p_min.",
+        _judge_mean,
+        {
+            "swapped": "alpha weighs NCE, beta NNCE.",
+            "sum": "that is the sum over the images; their mean is asked for.",
+            "unweighted": "the weights alpha and beta are missing.",
+            "active-only": "that is the first half; beta NNCE is to be added.",
+            "negative-only": "that is the second half; alpha NCE is to be added.",
+            "first": "that is the first image's; the mean over all is asked for.",
+        },
+        _number,
+        "Compare it with what a network that knows nothing has: alpha / K + beta (K - 1) / K.",
+    ),
+    Question(
+        "1.7",
         "Write slope_by_hand(p, y, A): d NNCE / d z_y per sample, from p (N, K), without autograd.",
         _judge_slope,
         {
@@ -413,7 +463,7 @@ QUESTIONS = [
         "NNCE = 1 - M_y / T; the quotient rule, with d M_j / d z_y = delta_jy - p_y.",
     ),
     Question(
-        "1.7",
+        "1.8",
         "Give slope_ratio: NNCE's slope at p_y = 0.99 divided by that at p_y = 0.5, for your K, A.",
         _judge_ratio,
         {
@@ -429,7 +479,7 @@ QUESTIONS = [
         "More than 1: the better a sample is learned, the harder NNCE pulls. CE does the opposite.",
     ),
     Question(
-        "1.9",
+        "1.10",
         f"Give sums: what NCE, NNCE and ANL ({ALPHA}, {BETA}) sum to over the labels, your K.",
         _judge_sums,
         {
@@ -449,7 +499,7 @@ QUESTIONS = [
         "The same for every sample, whatever the network says: the symmetry condition.",
     ),
     Question(
-        "1.11",
+        "1.12",
         "Give largest_rate: below which rate of symmetric noise such a loss is robust, for your K.",
         _judge_rate,
         {
@@ -462,7 +512,7 @@ QUESTIONS = [
         "Below it the right label is still the most frequent one.",
     ),
     Question(
-        "1.12",
+        "1.13",
         f"Give noisy_risk: NNCE's mean under symmetric noise of your rate, if {CLEAN_RISK} clean.",
         _judge_noisy_risk,
         {
@@ -470,7 +520,7 @@ QUESTIONS = [
             "constant-not-less": "the wrong labels' losses add to C minus the right label's own.",
             "not-shared": "each of the K - 1 wrong labels has the share eta / (K - 1).",
             "shared-by-K": "eta is shared by the K - 1 wrong labels, not by K.",
-            "C-of-NCE": "C is NNCE's sum over the labels, from 1.9, not NCE's.",
+            "C-of-NCE": "C is NNCE's sum over the labels, from 1.10, not NCE's.",
             "unchanged": "that is the risk under clean labels; some are wrong now.",
         },
         _number,
