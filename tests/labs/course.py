@@ -1,4 +1,4 @@
-"""A course in a folder of its own: submissions are made, run through nbgrader, and their points read."""
+"""A course in a folder of its own: hand in, run nbgrader, read the points."""
 
 from __future__ import annotations
 
