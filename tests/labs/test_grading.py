@@ -67,11 +67,21 @@ def test_a_wrong_one_is_not(grading: ModuleType, answer: Any) -> None:
         lambda z: torch.tensor(plain_before.ce_table(z.tolist())),
         lambda z: importlib.import_module("anl_edu.losses.tables").ce_table(z),
         lambda z: importlib.reload(losses).ce_table(z),
+        lambda z: importlib.import_module("anl_edu.lessons.l04_building_an_nnlf.exercises"),
     ],
 )
 def test_the_packages_functions_are_no_answers(grading: ModuleType, answer: Any) -> None:
     with pytest.raises((AssertionError, ImportError, AttributeError, KeyError)):
         grading.function(answer, plain_before.ce_table, [(grading.logits(5, 3, 0),)])
+
+
+def test_those_of_a_module_that_was_loaded_anew_are_none_either(grading: ModuleType) -> None:
+    early = grading.fresh("anl_edu.labs.plain").ce_table
+    plain = grading.fresh("anl_edu.labs.plain")
+    with pytest.raises(AssertionError, match="own function"):
+        grading.function(
+            lambda z: torch.tensor(early(z.tolist())), plain.ce_table, [(grading.logits(5, 3, 0),)]
+        )
 
 
 def test_they_work_again_afterwards(grading: ModuleType) -> None:
