@@ -53,7 +53,7 @@ SEALED = (
 )
 _BUILT_IN = len.__class__
 _METHOD = list.append.__class__
-_KIND = len.__class__.__class__  # type, by no name that could be another's
+_KIND: Any = len.__class__.__class__  # type, by no name that could be another's
 _USED = ("abs", "all", "any", "getattr", "isinstance", "iter", "len", "max", "min", "sum", "vars")
 
 tested = 0  # answers found right; nbgrader_config.py asks for it
