@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each sets up what it needs in .venv first (tools/setup.sh).
 .DEFAULT_GOAL := help
-.PHONY: help demo lab site check test lowest parity release lint bench record
+.PHONY: help demo lab labs site check test lowest parity release lint bench record
 .PHONY: notebooks clean distclean
 
 VENV := .venv
@@ -25,6 +25,9 @@ demo: $(VENV)/.ready-base ## train four losses on digits with 60 % wrong labels;
 
 lab: $(VENV)/.ready-lab ## open JupyterLab at lesson 00
 	@jupyter lab notebooks/00-start-here.ipynb
+
+labs: $(VENV)/.ready-labs ## make an nbgrader course of the graded labs in build/labs
+	@python tools/labs.py $(ARGS)
 
 site: $(VENV)/.ready-site ## build the web site into build/site, from the committed notebooks
 	@$(one_thread) ANL_EDU_OFFLINE=1 python site/make.py $(ARGS)

@@ -22,6 +22,7 @@ FLOORS = (
     ("runs",),
     ("teach",),
     ("lessons",),
+    ("labs",),
     ("demo", "report", "doctor"),
     ("arguments", "console"),
     ("report_command",),

@@ -27,8 +27,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 TARGETS = {
-    "help", "demo", "lab", "site", "check", "test", "lowest", "parity", "release", "lint", "bench",
-    "record", "notebooks", "clean", "distclean",
+    "help", "demo", "lab", "labs", "site", "check", "test", "lowest", "parity", "release", "lint",
+    "bench", "record", "notebooks", "clean", "distclean",
 }  # fmt: skip
 OWN = canonicalize_name(PROJECT["name"])
 # Asked for when they are used, so that the package runs without them: the live canvas of

@@ -43,6 +43,7 @@ MAX_BYTES = 2_000_000
 CELL_SECONDS = 600
 LANGUAGE = {"name": "python"}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+KEPT = ("tags", "jupyter", "nbgrader")  # of a cell's metadata
 SOLUTION = "solution-"  # begins the id of a cell that this file writes
 CHECKED = re.compile(r'(?m)^check\("([\w-]+)"')
 GUESSED = re.compile(r"(?m)^(\w+) = guess\(")
@@ -182,7 +183,7 @@ def normalise(book: nbformat.NotebookNode, stills: dict[tuple[str, str], str]) -
     for cell in book.cells:
         cell.id = stable_id(cell, taken)
         cell.metadata = nbformat.from_dict(
-            {key: cell.metadata[key] for key in ("tags", "jupyter") if cell.metadata.get(key)}
+            {key: cell.metadata[key] for key in KEPT if cell.metadata.get(key)}
         )
         for output in cell.get("outputs", []):
             if "data" in output:

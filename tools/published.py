@@ -32,6 +32,7 @@ UPLOAD = (
     "To run this lesson there, upload it (File > Upload notebook), and to the files at its left "
     "the package's wheel, which `pip wheel --no-deps .` makes in the project's folder."
 )
+UPLOAD_LAB = "To run this notebook there, upload it (File > Upload notebook)."
 
 FROM_PUBLISHED = """\
 import importlib.util
@@ -141,10 +142,13 @@ def badge_cell(where: Published | None, notebook: str) -> tuple[str, dict[str, d
     """Return the text of the cell under the title of a notebook, and the pictures it shows.
 
     They are attached to the cell, since a picture that lies elsewhere would be asked for from
-    there whenever a lesson is opened. PNG, because JupyterLab shows no attached SVG.
+    there whenever a lesson is opened. PNG, because JupyterLab shows no attached SVG. A lab's badge
+    leads to no notebook: where the project is published lies the one with the solutions.
     """
     if where is None:
         links, words = {"colab": COLAB}, [UPLOAD]
+    elif notebook.startswith("labs/"):
+        links, words = {"colab": COLAB}, [UPLOAD_LAB]
     else:
         links, words = {"colab": where.colab(notebook), "binder": where.binder(notebook)}, []
     badges = (

@@ -120,7 +120,12 @@ def find(name: str) -> Exercise:
 
 def judge(name: str, answer: Any) -> Verdict:
     """Judge an answer without printing or recording anything."""
-    exercise = find(name)
+    return verdict(find(name), answer)
+
+
+def verdict(exercise: Exercise, answer: Any) -> Verdict:
+    """Judge an answer to an exercise, which need not be registered."""
+    name = exercise.name
     try:
         require_filled(answer)
         key = exercise.judge(answer)
@@ -134,17 +139,22 @@ def judge(name: str, answer: Any) -> Verdict:
         return Verdict(name, "wrong", "error", said)
     if key is None:
         return Verdict(name, "right", None, exercise.because)
-    said = exercise.hints.get(key, f'the values are not right. hint("{name}") helps.')
+    general = f' hint("{name}") helps.' if exercise.general_hints else ""
+    said = exercise.hints.get(key, f"the values are not right.{general}")
     return Verdict(name, "wrong", key, said)
 
 
 def check(name: str, answer: Any) -> None:
     """Say whether an answer is not attempted, wrong (and how), or right (and why)."""
-    verdict = judge(name, answer)
-    progress_file.note(name, verdict.status)
+    found = judge(name, answer)
+    progress_file.note(name, found.status)
+    say_verdict(found)
+
+
+def say_verdict(found: Verdict) -> None:
+    """Show a verdict, as a card in a notebook and in one line elsewhere."""
     kinds: dict[Status, Kind] = {"not attempted": "open", "wrong": "wrong", "right": "right"}
-    page = card(kinds[verdict.status], verdict.head, paragraph(verdict.said))
-    say(verdict.message, page)
+    say(found.message, card(kinds[found.status], found.head, paragraph(found.said)))
 
 
 def hint(name: str) -> None:

@@ -1,0 +1,5 @@
+"""Lab 2: what the student's checks know."""
+
+from anl_edu.labs.checks import Question
+
+QUESTIONS: list[Question] = []
