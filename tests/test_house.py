@@ -21,6 +21,7 @@ FLOORS = (
     ("training",),
     ("runs",),
     ("teach",),
+    ("relabel",),
     ("lessons",),
     ("demo", "report", "doctor"),
     ("arguments", "console"),
