@@ -19,7 +19,10 @@ from anl_edu.runs import Run
 from anl_edu.runs.table import mean_and_spread
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "data/README.md", "docs/when-not-anl.md")
+PAGES = (
+    "README.md", "CONTRIBUTING.md", "data/README.md", "docs/when-not-anl.md",
+    "docs/in-your-own-code.md",
+)  # fmt: skip
 
 
 def text(page: str) -> str:
