@@ -21,6 +21,7 @@ FLOORS = (
     ("training",),
     ("runs",),
     ("teach",),
+    ("relabel",),
     ("lessons",),
     ("labs",),
     ("demo", "report", "doctor"),

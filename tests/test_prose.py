@@ -20,12 +20,9 @@ from anl_edu.runs.table import mean_and_spread
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "data/README.md",
-    "docs/when-not-anl.md",
-    "docs/instructors.md",
-)
+    "README.md", "CONTRIBUTING.md", "data/README.md", "docs/when-not-anl.md",
+    "docs/instructors.md", "docs/in-your-own-code.md",
+)  # fmt: skip
 
 
 def text(page: str) -> str:

@@ -24,14 +24,15 @@ class ImageData:
         One sentence a lesson can print: which images, how many, from where.
     x_train, x_test
         (N, C, H, W) uint8, or `ImageFiles` in the place of both. They are typed as the tensors that
-        they nearly always are; what takes files too says ``Images``.
+        they nearly always are; what takes files too says ``Images``. Rows of D features, which are
+        no images, are float32 (N, D, 1, 1).
     y_train, y_test
         (N,) int64, or (N, H, W) for masks, which have a class for each pixel. ``y_train`` is what
         the learner is given, and may be wrong; ``y_test`` is true.
     classes
         Class names; label k is ``classes[k]``.
     mean, std
-        Per channel, on the 0..1 scale.
+        Per channel, on the 0..1 scale; of features on their own.
     y_clean
         True labels of the same shape, once ``y_train`` has been corrupted.
     train_index

@@ -131,7 +131,10 @@ def _rotated(
 
 
 class Normalise:
-    """From uint8 pixels to ``(x / 255 - mean) / std``, channel by channel, in float32."""
+    """From uint8 pixels to ``(x / 255 - mean) / std``, channel by channel, in float32.
+
+    Features, which are float32, are not divided by 255.
+    """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device) -> None:
         m = torch.tensor(mean, dtype=torch.float64).view(1, -1, 1, 1)
@@ -139,8 +142,10 @@ class Normalise:
         if bool((s <= 0).any()):
             raise ValueError(f"std must be positive; got {tuple(std)}")
         self.scale = (1 / (255 * s)).float().to(device)
+        self.feature_scale = (1 / s).float().to(device)
         self.shift = (-m / s).float().to(device)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Normalise ``(N, C, H, W)`` uint8; the memory format is kept."""
-        return torch.addcmul(self.shift, images.float(), self.scale)
+        """Normalise ``(N, C, H, W)`` uint8, or features; the memory format is kept."""
+        scale = self.scale if images.dtype == torch.uint8 else self.feature_scale
+        return torch.addcmul(self.shift, images.float(), scale)

@@ -12,10 +12,11 @@ def check_data(data: ImageData) -> None:
     """Raise where images or labels are of another form than training takes."""
     parts = [("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)]
     for part, x, y in parts:
-        if x.dtype != torch.uint8 or x.ndim != 4:
+        features = x.dtype == torch.float32 and x.ndim == 4 and tuple(x.shape[2:]) == (1, 1)
+        if (x.dtype != torch.uint8 or x.ndim != 4) and not features:
             raise TypeError(
                 f"x_{part} must be uint8 images (N, C, H, W), got {tuple(x.shape)} of {x.dtype}; "
-                "they are normalised in training"
+                "they are normalised in training. Features are float32 (N, D, 1, 1)"
             )
         of_masks = (len(x), *x.shape[2:])
         _check_labels(f"y_{part}", y, of_masks if data.masks else (len(x),), data.num_classes)

@@ -63,7 +63,8 @@ def fit(
         masks. Moved to the device.
         State that is not in its ``state_dict`` is not restored after an interrupt or a resume.
     data
-        Images as uint8 or as files, with the (perhaps wrong) labels to learn from.
+        Images as uint8 or as files, or float32 features (N, D, 1, 1), with the (perhaps wrong)
+        labels to learn from.
     loss
         Mean loss of float32 logits ``(B, K)`` and labels ``(B,)``, or of ``(B, K, H, W)`` and masks
         ``(B, H, W)`` in which -100 is to be ignored, e.g. ``recipe.build_loss()``. What a module
@@ -97,7 +98,8 @@ def fit(
         that images in memory, or files, do not have, or a checkpoint that is damaged or belongs to
         another recipe, loss, model, seed or data set. Later, an image file that cannot be decoded.
     TypeError
-        Images that are not uint8, or, with a checkpoint, a loss that cannot be told from others.
+        Images that are not uint8 and no features, or, with a checkpoint, a loss that cannot be told
+        from others.
     BlockingIOError
         Another run owns the checkpoint.
 

@@ -1,0 +1,1 @@
+"""Example, figures, explorers and exercises of lesson 10."""
