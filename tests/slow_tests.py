@@ -2,11 +2,13 @@
 
 # Files and tests that train, wait, or start processes, seconds each: `make check` leaves them out.
 SLOW = {
+    "test_autograde_lab1.py",
     "test_cli.py",
     "test_explorers.py",
     "test_fit.py",
     "test_processes.py",
     "test_recorded_runs.py",
+    "test_lab_notebooks.py",
     "test_recording.py",
     "test_runs_report.py",
     "test_a_recorded_table_is_what_numpy_makes_of_the_runs",
