@@ -98,3 +98,12 @@ def test_no_graded_notebook_is_large(course: Course) -> None:
         len(json.dumps(nbformat.read(p, 4))) for p in Path(course.folder).glob("autograded/*/*/*")
     ]
     assert max(sizes) < 3_000_000
+
+
+def test_validate_tells_right_answers_from_missing_ones(course: Course) -> None:
+    """By `labs.check`, which raises there alone; what a student has is validated without tests."""
+    missing = course.hand_in("not-graded", {}, version="release")
+    assert "Success" in course.validate(course.path("source"))
+    said = course.validate(missing)
+    assert "1.1: not attempted yet" in said
+    assert "Success" not in said

@@ -77,7 +77,7 @@ TRICKS: list[Submission] = [
                 "return z.grad.gather(1, y.unsqueeze(1)).squeeze(1)",
             ),
         },
-        none(1, 2, 4, 5, 7, 8),
+        none(1, 2, 4, 5, 7),
     ),
     Submission(
         "swallows-exceptions",  # and displays the points it would like
