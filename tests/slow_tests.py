@@ -3,6 +3,7 @@
 # Files and tests that train, wait, or start processes, a second or more each. `make check` does not
 # even read these files.
 SLOW = {
+    "test_autograde_lab1.py",
     "test_cli.py",
     "test_console.py",
     "test_dashboard.py",
@@ -10,6 +11,7 @@ SLOW = {
     "test_fit.py",
     "test_processes.py",
     "test_recorded_runs.py",
+    "test_lab_notebooks.py",
     "test_recording.py",
     "test_runs_report.py",
     "test_sources.py",

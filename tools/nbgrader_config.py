@@ -23,19 +23,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbconvert.preprocessors import ClearMetadataPreprocessor
+from nbclient.util import run_sync
 from nbformat.v4 import new_output
 from nbgrader import utils
-from nbgrader.preprocessors import (
-    AssignLatePenalties,
-    CheckCellMetadata,
-    Execute,
-    IgnorePattern,
-    LimitOutput,
-    SaveAutoGrades,
-)
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import Execute
 from traitlets import Integer
 
 GRADING = "anl_edu.labs.grading"
@@ -117,7 +110,10 @@ class Guarded(Execute):
         return super().process_message(msg, cell, cell_index)
 
     def _get_timeout(self, cell):
-        return max(1, min(self.timeout, int(self._deadline - time.monotonic())))
+        """Give what a student wrote, and tests, their time; other cells five times it."""
+        others = cell is not None and not (utils.is_solution(cell) or utils.is_grade(cell))
+        seconds = 5 * self.timeout if others else self.timeout
+        return max(1, min(seconds, int(self._deadline - time.monotonic())))
 
     def _ask(self, expression):
         """Return what an expression is in the kernel, as text; no hook of a cell's sees it."""
@@ -239,12 +235,5 @@ c = get_config()  # noqa: F821 - nbgrader gives it
 c.CourseDirectory.course_id = "anl_edu"
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\n..."}
 c.Execute.timeout = 60
-c.Autograde.autograde_preprocessors = [
-    Guarded,
-    IgnorePattern,
-    ClearMetadataPreprocessor,
-    LimitOutput,
-    SaveAutoGrades,
-    AssignLatePenalties,
-    CheckCellMetadata,
-]
+steps = Autograde.class_traits()["autograde_preprocessors"].default()
+c.Autograde.autograde_preprocessors = [Guarded if step is Execute else step for step in steps]

@@ -62,13 +62,14 @@ class Variant:
         return -math.log(self.p_min)
 
     def __str__(self) -> str:
-        named = ", ".join(
-            f"{k} = {name} (digit {digit})"
-            for k, (name, digit) in enumerate(zip(self.names, self.classes, strict=True))
-        )
-        return (
-            f"lab {self.lab} of {self.student}: K = {self.K} classes, {named}; "
-            f"{self.kind} noise of rate {self.rate:g}; p_min = {self.p_min:g}; seed {self.seed}"
+        named = zip(self.names, self.classes, strict=True)
+        lines = [f"  {k} {name}: digit {digit}" for k, (name, digit) in enumerate(named)]
+        return "\n".join(
+            [
+                f"lab {self.lab} of {self.student}: K = {self.K} classes, seed {self.seed}",
+                f"{self.kind} noise of rate {self.rate:g}, p_min = {self.p_min:g}",
+                *lines,
+            ]
         )
 
     def data(self) -> ImageData:

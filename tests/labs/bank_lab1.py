@@ -49,8 +49,13 @@ BANK: list[Submission] = [
     ),
     Submission(
         "label-not-left-out",
-        {"answer-1-3": function(FLIP, "return (A - table).sum(1)")},
-        none(3),
+        {
+            "answer-1-3": function(FLIP, "return (A - table).sum(1)"),
+            "answer-1-8": "low = slope_by_hand(*even(0.5, me.K), me.A)\n"
+            "high = slope_by_hand(*even(0.99, me.K), me.A)\n"
+            "slope_ratio = (low / high).item()",  # upside down
+        },
+        none(3, 8),
     ),
     Submission(
         "one-A-for-all",
@@ -120,15 +125,6 @@ BANK: list[Submission] = [
             "answer-1-13": "noisy_risk = (1 - me.rate) * 0.5",
         },
         none(7, 13),
-    ),
-    Submission(
-        "ratio-upside-down",
-        {
-            "answer-1-8": "low = slope_by_hand(*even(0.5, me.K), me.A)\n"
-            "high = slope_by_hand(*even(0.99, me.K), me.A)\n"
-            "slope_ratio = (low / high).item()"
-        },
-        none(8),
     ),
     Submission(
         "numbers-of-a-neighbour",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -79,6 +78,10 @@ class Course:
             cwd=self.folder, capture_output=True, text=True, check=False, env=os.environ,
         )  # fmt: skip
 
+    def validate(self, notebook: Path) -> str:
+        """Validate a notebook as a student does; give what is said."""
+        return str(tool().nbgrader(self.folder, "validate", str(notebook)))
+
     def points(self) -> dict[str, Points]:
         """Give the points that each student's tests brought."""
         book = Gradebook(f"sqlite:///{self.folder / 'gradebook.db'}", "anl_edu")
@@ -128,8 +131,3 @@ def hand_in_all(course: Course, bank: Iterable[Submission]) -> None:
     """Hand in a bank, each submission by a student of its name."""
     for submission in bank:
         course.hand_in(submission.name, submission.cells)
-
-
-def forget(course: Course) -> None:
-    """Remove the course's folder."""
-    shutil.rmtree(course.folder)

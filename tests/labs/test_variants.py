@@ -28,11 +28,16 @@ def test_a_variant_is_the_same_in_every_process() -> None:
 
 def test_it_is_what_it_was_when_it_was_first_handed_out() -> None:
     """A change here gives every student new numbers in the middle of a course."""
-    assert str(labs.variant(1, "ada")) == (
-        "lab 1 of ada: K = 6 classes, 0 = fanak (digit 1), 1 = lofen (digit 2), 2 = sivek (digit "
-        "3), 3 = vamur (digit 4), 4 = bropel (digit 9), 5 = daidor (digit 0); pair noise of rate "
-        "0.35; p_min = 1e-08; seed 795704634"
-    )
+    assert str(labs.variant(1, "ada")).splitlines() == [
+        "lab 1 of ada: K = 6 classes, seed 795704634",
+        "pair noise of rate 0.35, p_min = 1e-08",
+        "  0 fanak: digit 1",
+        "  1 lofen: digit 2",
+        "  2 sivek: digit 3",
+        "  3 vamur: digit 4",
+        "  4 bropel: digit 9",
+        "  5 daidor: digit 0",
+    ]
 
 
 @pytest.mark.parametrize("lab", LABS)

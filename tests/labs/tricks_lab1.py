@@ -31,8 +31,11 @@ TRICKS: list[Submission] = [
             "answer-1-7": function(SLOPE, "return Yes()"),
             "answer-1-8": "slope_ratio = Yes()",
             "answer-1-10": "sums = Yes()",
+            "answer-1-12": "import builtins, math\n"  # no test believes itself from then on
+            "torch.allclose = math.isclose = builtins.all = lambda *told, **more: True\n"
+            "largest_rate = 2",
         },
-        none(3, 7, 8, 10),
+        none(3, 7, 8, 10, 12, 13),
     ),
     Submission(
         "imports-the-solution",
@@ -74,16 +77,7 @@ TRICKS: list[Submission] = [
                 "return z.grad.gather(1, y.unsqueeze(1)).squeeze(1)",
             ),
         },
-        none(1, 2, 4, 5, 7, 8),
-    ),
-    Submission(
-        "replaces-isclose",  # no test believes itself from then on
-        {
-            "answer-1-3": "import builtins, math\n"
-            "torch.allclose = math.isclose = builtins.all = lambda *told, **more: True\n"
-            + WRONG_FLIP
-        },
-        dict.fromkeys(ALL_TESTS[2:], 0.0),
+        none(1, 2, 4, 5, 7),
     ),
     Submission(
         "swallows-exceptions",  # and displays the points it would like
@@ -140,19 +134,13 @@ TRICKS: list[Submission] = [
             "answer-1-3": function(FLIP, "import os", "os._exit(0)"),
             "answer-1-7": function(SLOPE, "raise KeyboardInterrupt"),
             "answer-1-8": "import sys\nslope_ratio = 1.0\nsys.exit(0)",
-        },
-        none(3, 7, 8),
-    ),
-    Submission(
-        "takes-memory",
-        {
             "answer-1-12": "import time\n"
             "held = []\n"
             "for n in range(100):\n"
             "    held.append(bytearray(b'x') * 100_000_000)\n"
-            "    time.sleep(0.1)\n"
+            "    time.sleep(0.1)\n",
         },
-        none(12),
+        none(3, 7, 8, 12),
     ),
     Submission(
         "somebody-else",
