@@ -26,7 +26,7 @@ def band(me: Variant) -> tuple[float, float]:
 
 
 def own_digits(me: Variant) -> ImageData:
-    """Return 480 training images of the variant's digits under their true labels, and test images."""
+    """Return 480 training images of the variant's digits, truly labelled, and its test images."""
     return me.data().subset(IMAGES)
 
 
