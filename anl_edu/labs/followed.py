@@ -43,7 +43,7 @@ def noisy_digits(me: Variant) -> ImageData:
 
 
 def recipe(loss: str) -> Recipe:
-    """Return how a loss is trained in this lab: the digits' desk recipe, smaller, slower and shorter."""
+    """Return how a loss is trained in this lab: the desk recipe, smaller and slower."""
     known = recipes.get("digits", loss)
     options = {"hidden": (64, 64)}
     return known.replace(model_options=options, batch_size=32, lr=0.02, epochs=EPOCHS)

@@ -155,7 +155,7 @@ def _mean_deviation(values: Tensor) -> tuple[Tensor, Tensor]:
 _SPREAD_MISTAKES: dict[str, Callable[[Tensor], Any]] = {
     "population": lambda v: (v.mean(1), v.std(1, correction=0)),
     "over-settings": lambda v: (v.mean(0), v.std(0)),
-    "error": lambda v: (v.mean(1), v.std(1) / math.sqrt(v.shape[1])),
+    "standard-error": lambda v: (v.mean(1), v.std(1) / math.sqrt(v.shape[1])),
     "variance": lambda v: (v.mean(1), v.var(1)),
     "range": lambda v: (v.mean(1), v.max(1).values - v.min(1).values),
     "median": lambda v: (v.median(1).values, v.std(1)),
@@ -321,7 +321,7 @@ QUESTIONS = [
         {
             "population": "divide by n − 1: the mean is estimated from the same seeds.",
             "over-settings": "this averages over the settings; seeds are the columns.",
-            "error": "this is the mean's standard error; the deviation of the seeds is asked for.",
+            "standard-error": "this is the mean's standard error; the deviation of the seeds is asked for.",
             "variance": "this is the variance; take its root.",
             "range": "this is the range; the standard deviation is asked for.",
             "median": "this is the median; the mean is asked for.",
