@@ -321,7 +321,7 @@ QUESTIONS = [
         {
             "population": "divide by n − 1: the mean is estimated from the same seeds.",
             "over-settings": "this averages over the settings; seeds are the columns.",
-            "standard-error": "this is the mean's standard error; the deviation of the seeds is asked for.",
+            "standard-error": "this is the error of the mean; the deviation of the seeds is asked for.",
             "variance": "this is the variance; take its root.",
             "range": "this is the range; the standard deviation is asked for.",
             "median": "this is the median; the mean is asked for.",
