@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,7 @@ def recipe(loss: str) -> Recipe:
     return known.replace(model_options=options, batch_size=32, lr=0.02, epochs=EPOCHS)
 
 
-def follow(me: Variant, loss: str) -> Followed:
+def follow(me: Variant, loss: str, epochs: int = EPOCHS) -> Followed:
     """Train a network on the variant's noisy digits, and look at it before and after each epoch.
 
     Parameters
@@ -58,11 +59,13 @@ def follow(me: Variant, loss: str) -> Followed:
         Whose digits, noise and seed.
     loss
         A name of `losses.names`; trained by `recipe`.
+    epochs
+        After which to stop; the first epochs are those of the whole run.
     """
     data, how = noisy_digits(me), recipe(loss)
     model, criterion = how.build_model(data, seed=me.seed), how.build_loss()
     seen = [_look(model, criterion, data)]
-    for _ in training.fit(model, data, criterion, how, seed=me.seed, device="cpu"):
+    for _ in islice(training.fit(model, data, criterion, how, seed=me.seed, device="cpu"), epochs):
         seen.append(_look(model, criterion, data))
     return Followed(*(torch.stack(parts) for parts in zip(*seen, strict=True)))
 

@@ -190,7 +190,7 @@ def _vectors(seed: int, P: int) -> tuple[Tensor, Tensor]:
 
 @cache
 def _followed(me: Variant, loss: str) -> Followed:
-    return follow(me, loss)
+    return follow(me, loss, EPOCH)
 
 
 def measured(me: Variant, wrong: Tensor, ce: Followed, anl: Followed) -> dict[str, float]:

@@ -128,7 +128,7 @@ def _judge_realised(me: Variant) -> Judge:
     return judge
 
 
-# 3.6 to 3.8: over seeds --------------------------------------------------------------------------
+# 3.6 to 3.11: over seeds --------------------------------------------------------------------------
 
 KEYS = (("ce", 0.0), *(("anl-ce", weight) for weight in WEIGHTS))
 
@@ -248,6 +248,24 @@ def _judge_table(me: Variant) -> Judge:
     return judge
 
 
+def _judge_chosen(me: Variant) -> Judge:
+    def judge(answer: Any) -> str | None:
+        if not isinstance(answer, list | tuple) or len(answer) != 3:
+            raise AnswerError("three things are needed: records, held_out, chosen")
+        records, held_out, chosen = answer
+        table = as_numbers(held_out)
+        rows = [[r.held_out_accuracy for r in records["anl-ce", weight]] for weight in WEIGHTS]
+        if table.shape != (len(WEIGHTS), len(SEEDS)):
+            return "transposed" if table.T.shape == (len(WEIGHTS), len(SEEDS)) else "shape"
+        if not torch.allclose(table, as_numbers(rows), atol=1e-4):
+            test = [[r.test_accuracy for r in records["anl-ce", w]] for w in WEIGHTS]
+            return "test" if torch.allclose(table, as_numbers(test), atol=1e-4) else "other"
+        right = _choose(torch.tensor(WEIGHTS), table).item()
+        return None if as_numbers(chosen).item() == right else "chosen"
+
+    return judge
+
+
 QUESTIONS = [
     Question(
         "3.1",
@@ -321,7 +339,7 @@ QUESTIONS = [
         {
             "population": "divide by n − 1: the mean is estimated from the same seeds.",
             "over-settings": "this averages over the settings; seeds are the columns.",
-            "standard-error": "this is the error of the mean; the deviation of the seeds is asked for.",
+            "standard-error": "this is the mean's error; the deviation of the seeds is asked for.",
             "variance": "this is the variance; take its root.",
             "range": "this is the range; the standard deviation is asked for.",
             "median": "this is the median; the mean is asked for.",
@@ -346,6 +364,18 @@ QUESTIONS = [
     ),
     Question(
         "3.9",
+        "Give held_out, (weights, seeds), from your records of ANL-CE, and the weight chosen by it.",
+        _judge_chosen,
+        {
+            "transposed": "rows are weights, columns seeds.",
+            "shape": "a row for each weight, a column for each seed.",
+            "test": "these are accuracies on clean test images, which nobody has who chooses.",
+            "other": "these are not the held-out accuracies of your records.",
+            "chosen": "that is not what the rule chooses from this table.",
+        },
+    ),
+    Question(
+        "3.10",
         "Give the table: for 'ce', 'anl-ce' and 'anl-ce + er' mean and deviation of the test "
         "accuracy.",
         _judge_table,
@@ -356,7 +386,7 @@ QUESTIONS = [
         },
     ),
     Question(
-        "3.10",
+        "3.11",
         "Write paired(a, b): the mean of the differences a − b, seed by seed, and its standard "
         "error.",
         lambda me: judge_function(_paired, _PAIRS, _PAIRED_MISTAKES),
