@@ -317,7 +317,7 @@ QUESTIONS = [
             "nce": "this is NCE's gradient: F_k = A + log p_k stands in the place of −log p_k.",
             "mean": "this is divided by N; each sample's own gradient is asked for.",
         },
-        because="it agrees with automatic differentiation, clamped classes included.",
+        because="It agrees with automatic differentiation, clamped classes included.",
     ),
     Question(
         "2.4",
@@ -377,7 +377,7 @@ QUESTIONS = [
             "absolute": "a group that pulls backwards has a negative share: keep the sign.",
             "one": "two numbers are asked for: clean, wrong.",
         },
-        because="the two add to 1; a negative share is one that the other group has to outvote.",
+        because="The two add to 1; a negative share is one that the other group has to outvote.",
     ),
     Question(
         "2.8",

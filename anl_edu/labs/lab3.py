@@ -364,7 +364,7 @@ QUESTIONS = [
     ),
     Question(
         "3.9",
-        "Give held_out, (weights, seeds), from your records of ANL-CE, and the weight chosen by it.",
+        "Give held_out, (weights, seeds), from your records of ANL-CE, and the weight chosen.",
         _judge_chosen,
         {
             "transposed": "rows are weights, columns seeds.",
