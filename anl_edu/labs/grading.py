@@ -315,12 +315,3 @@ def _genuine() -> None:
     for name in ("tolist", "detach", "to", "clone", "sum"):
         if getattr(torch.Tensor, name).__class__ is not _METHOD:
             raise WrongAnswerError(f"torch.Tensor.{name} has been replaced")
-
-
-def alone(reference: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a hidden cell's function with built-ins and `math` alone in sight.
-
-    What the notebook calls ``zip`` or ``math`` is then not what the reference uses.
-    """
-    clean: dict[str, Any] = {"__builtins__": vars(builtins), "math": math}
-    return types.FunctionType(reference.__code__, clean)
