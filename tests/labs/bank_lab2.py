@@ -29,39 +29,60 @@ MEASURED = ("8-ce-share", "8-anl-share", "8-ce-update", "8-anl-kept")
 
 BANK: list[Submission] = [
     Submission(
-        "mean-over-the-batch",
-        {"answer-2-1": function(CE, ONE_HOT, "return (logits.softmax(1) - e) / len(logits)")},
-        none("1"),
+        "mean-over-the-batch-upper-edge-lost",
+        {
+            "answer-2-1": function(CE, ONE_HOT, "return (logits.softmax(1) - e) / len(logits)"),
+            "answer-2-9": function(
+                BINS,
+                "bins = zip(edges[:-1], edges[1:])",
+                "return torch.stack([norms[(a <= p_y) & (p_y < b)].mean() for a, b in bins])",
+            ),
+        },
+        none("1", "9"),
     ),
     Submission(
-        "softmax-over-the-samples",
-        {"answer-2-1": function(CE, ONE_HOT, "return logits.softmax(0) - e")},
-        none("1"),
+        "softmax-over-samples-p-min-for-all",
+        {
+            "answer-2-1": function(CE, ONE_HOT, "return logits.softmax(0) - e"),
+            "answer-2-4": "let_go = 1 - me.p_min",
+        },
+        none("1", "4"),
     ),
     Submission(
-        "minus-forgotten",  # of NNCE = 1 - F_y / F; a size, as in 2.5, does not show it
+        "minus-forgotten-lengths-for-update",  # a size, as in 2.5, does not show the first
         {
             "answer-2-2": function(
                 NNCE,
                 *UNCLAMPED,
                 "return (F_k.gather(1, y) * (K * p - 1) - (p - e) * F) / F**2",
-            )
+            ),
+            "answer-2-7": function(
+                UPDATE,
+                "a, b = clean.norm(), wrong.norm()",
+                "return a / (a + b), b / (a + b)",
+            ),
         },
-        none("2", "2-clamped"),
+        none("2", "2-clamped", "7", "8-ce-update"),
     ),
     Submission(
-        "as-in-the-lesson",  # right where nothing is clamped
+        "as-in-the-lesson-float32-ratio-turned",  # right where nothing is clamped
         {
             "answer-2-2": function(
                 NNCE,
                 *UNCLAMPED,
                 "return ((p - e) * F - F_k.gather(1, y) * (K * p - 1)) / F**2",
-            )
+            ),
+            "answer-2-4": "let_go = torch.tensor(1 - (me.K - 1) * me.p_min)",  # rounds to 1
+            "answer-2-5": "p_y = torch.tensor([0.5, 0.99], dtype=torch.float64)\n"
+            "rest = ((1 - p_y) / (me.K - 1))[:, None].expand(-1, me.K - 1)\n"
+            "z = torch.cat([p_y[:, None], rest], 1).log()\n"
+            "pulls = nnce_gradient(z, torch.zeros(2, dtype=torch.int64), me.A)[:, 0].abs()\n"
+            "growth = (pulls[0] / pulls[1]).item()",
         },
-        none("2-clamped"),
+        none("2-clamped", "4", "5"),
     ),
     Submission(
-        "clamped-in-value-alone",  # F_k is clamped, its derivative is not
+        "clamped-in-value-alone-means-for-sums",  # F_k is clamped, its derivative is not
         {
             "answer-2-2": function(
                 NNCE,
@@ -69,18 +90,29 @@ BANK: list[Submission] = [
                 "F_k = (A + log).clamp(min=0)",
                 "F = F_k.sum(1, keepdim=True)",
                 "return ((p - e) * F - F_k.gather(1, y) * (K * p - 1)) / F**2",
-            )
+            ),
+            "answer-2-6": function(
+                NORMS,
+                "lengths = gradients.norm(dim=1)",
+                "a, b = lengths[~wrong].mean(), lengths[wrong].mean()",
+                "return a / (a + b), b / (a + b)",
+            ),
         },
-        none("2-clamped"),
+        none("2-clamped", "6", "8-ce-share", "8-anl-share"),
     ),
     Submission(
-        "denominator-not-squared",
+        "not-squared-in-per-cent",
         {
             "answer-2-2": function(
                 NNCE, *UNCLAMPED, "return ((p - e) * F - F_k.gather(1, y) * (K * p - 1)) / F"
-            )
+            ),
+            "answer-2-8": "sizes = anl.gradients.norm(dim=2)\n"
+            'measured = {"ce_share": 100 * norm_shares(ce.gradients[EPOCH], wrong)[1],\n'
+            '    "anl_share": 100 * norm_shares(anl.gradients[EPOCH], wrong)[1],\n'
+            '    "ce_update": 100 * update_shares(ce.clean[0], ce.wrong[0])[1],\n'
+            '    "anl_kept": 100 * sizes[EPOCH, wrong].mean() / sizes[0, wrong].mean()}',
         },
-        none("2", "2-clamped", "5"),
+        none("2", "2-clamped", "5", *MEASURED),
     ),
     Submission(
         "by-automatic-differentiation",  # right numbers, no closed form
@@ -107,23 +139,6 @@ BANK: list[Submission] = [
         none("1", "2", "2-clamped"),
     ),
     Submission(
-        "p-min-for-all-the-rest",
-        {"answer-2-4": "let_go = 1 - me.p_min"},
-        none("4"),
-    ),
-    Submission(
-        "ratio-turned-and-float32",
-        {
-            "answer-2-4": "let_go = torch.tensor(1 - (me.K - 1) * me.p_min)",  # rounds to 1
-            "answer-2-5": "p_y = torch.tensor([0.5, 0.99], dtype=torch.float64)\n"
-            "rest = ((1 - p_y) / (me.K - 1))[:, None].expand(-1, me.K - 1)\n"
-            "z = torch.cat([p_y[:, None], rest], 1).log()\n"
-            "pulls = nnce_gradient(z, torch.zeros(2, dtype=torch.int64), me.A)[:, 0].abs()\n"
-            "growth = (pulls[0] / pulls[1]).item()",
-        },
-        none("4", "5"),
-    ),
-    Submission(
         "clean-and-wrong-swapped",
         {
             "answer-2-6": function(
@@ -134,40 +149,6 @@ BANK: list[Submission] = [
             )
         },
         none("6", "8-ce-share", "8-anl-share"),
-    ),
-    Submission(
-        "means-in-the-place-of-sums",
-        {
-            "answer-2-6": function(
-                NORMS,
-                "lengths = gradients.norm(dim=1)",
-                "a, b = lengths[~wrong].mean(), lengths[wrong].mean()",
-                "return a / (a + b), b / (a + b)",
-            )
-        },
-        none("6", "8-ce-share", "8-anl-share"),
-    ),
-    Submission(
-        "lengths-in-the-place-of-projections",
-        {
-            "answer-2-7": function(
-                UPDATE,
-                "a, b = clean.norm(), wrong.norm()",
-                "return a / (a + b), b / (a + b)",
-            )
-        },
-        none("7", "8-ce-update"),
-    ),
-    Submission(
-        "in-per-cent",
-        {
-            "answer-2-8": "sizes = anl.gradients.norm(dim=2)\n"
-            'measured = {"ce_share": 100 * norm_shares(ce.gradients[EPOCH], wrong)[1],\n'
-            '    "anl_share": 100 * norm_shares(anl.gradients[EPOCH], wrong)[1],\n'
-            '    "ce_update": 100 * update_shares(ce.clean[0], ce.wrong[0])[1],\n'
-            '    "anl_kept": 100 * sizes[EPOCH, wrong].mean() / sizes[0, wrong].mean()}'
-        },
-        none(*MEASURED),
     ),
     Submission(
         "a-neighbours-numbers",  # typed in, from another variant
@@ -213,16 +194,5 @@ BANK: list[Submission] = [
             ),
         },
         none("7", "9"),
-    ),
-    Submission(
-        "upper-edge-lost",
-        {
-            "answer-2-9": function(
-                BINS,
-                "bins = zip(edges[:-1], edges[1:])",
-                "return torch.stack([norms[(a <= p_y) & (p_y < b)].mean() for a, b in bins])",
-            )
-        },
-        none("9"),
     ),
 ]

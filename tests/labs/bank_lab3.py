@@ -39,9 +39,12 @@ def trained(call: str) -> str:
 
 BANK: list[Submission] = [
     Submission(
-        "columns-sum-to-one",
-        {"answer-3-1": "\n".join([*OWN, "T = T.T.contiguous()"])},
-        none("1"),
+        "columns-sum-to-one-mean-over-settings",
+        {
+            "answer-3-1": "\n".join([*OWN, "T = T.T.contiguous()"]),
+            "answer-3-7": function(SPREAD, "return values.mean(0), values.std(0)"),
+        },
+        none("1", "7", "10"),
     ),
     Submission(
         "rows-fall-short",  # what the last class loses arrives nowhere
@@ -52,18 +55,27 @@ BANK: list[Submission] = [
         none("1", "11"),
     ),
     Submission(
-        "symmetric-noise",
+        "symmetric-noise-nominal-rate",
         {
             "answer-3-1": "rate = (low + high) / 2\n"
             "T = torch.full((me.K, me.K), rate / (me.K - 1), dtype=torch.float64)\n"
-            "T.fill_diagonal_(1 - rate)"
+            "T.fill_diagonal_(1 - rate)",
+            "answer-3-5": "noisy = draw_labels(digits.y_train, T, own_noise.uniforms(me))\n"
+            "realised_rate = 1 - T.diagonal().mean().item()",
         },
-        none("1-band"),
+        none("1-band", "5-rate"),
     ),
     Submission(
-        "rate-of-the-others",  # forgot that class 0 keeps its labels
-        {"answer-3-1": "\n".join(OWN).replace(" * me.K / (me.K - 1)", " / 2")},
-        none("1-band"),
+        "rate-too-low-deviation-for-error",  # forgot that class 0 keeps its labels
+        {
+            "answer-3-1": "\n".join(OWN).replace(" * me.K / (me.K - 1)", " / 2"),
+            "answer-3-8": function(
+                CHOOSE,
+                "mean, best = held_out.mean(1), held_out.mean(1).argmax()",
+                "return weights[mean >= mean[best] - held_out.std(1)[best]].min()",
+            ),
+        },
+        none("1-band", "8"),
     ),
     Submission(
         "columns-read-for-rows",
@@ -80,12 +92,17 @@ BANK: list[Submission] = [
         none("3", "4", "5"),
     ),
     Submission(
-        "the-packages-draw",
+        "the-packages-draw-best-epoch",
         {
             "answer-3-3": "from anl_edu import noise\n"
-            + function(DRAW, 'return noise.corrupt(y, T, "independent")')
+            + function(DRAW, 'return noise.corrupt(y, T, "independent")'),
+            "answer-3-10": 'keys = {"ce": ("ce", 0.0), "anl-ce": ("anl-ce", 0.0)}\n'
+            'keys["anl-ce + er"] = ("anl-ce", chosen)\n'
+            "best = torch.tensor([[r.best_accuracy for r in records[k]] for k in keys.values()])\n"
+            "means, deviations = mean_deviation(best.double())\n"
+            "table = dict(zip(keys, zip(means.tolist(), deviations.tolist())))",
         },
-        none("3", "5"),
+        none("3", "5", "10"),
     ),
     Submission(
         "edges-on-the-wrong-side",  # seen only where a number lies on an edge
@@ -102,14 +119,6 @@ BANK: list[Submission] = [
             ),
         },
         none("3", "4"),
-    ),
-    Submission(
-        "nominal-for-realised",
-        {
-            "answer-3-5": "noisy = draw_labels(digits.y_train, T, own_noise.uniforms(me))\n"
-            "realised_rate = 1 - T.diagonal().mean().item()"
-        },
-        none("5-rate"),
     ),
     Submission(
         "one-seed-three-times",
@@ -137,25 +146,9 @@ BANK: list[Submission] = [
         none("7", "10", "11"),
     ),
     Submission(
-        "mean-over-settings",
-        {"answer-3-7": function(SPREAD, "return values.mean(0), values.std(0)")},
-        none("7", "10"),
-    ),
-    Submission(
         "always-the-best-mean",
         {"answer-3-8": function(CHOOSE, "return weights[held_out.mean(1).argmax()]")},
         none("8", "9-chosen"),
-    ),
-    Submission(
-        "deviation-for-error",
-        {
-            "answer-3-8": function(
-                CHOOSE,
-                "mean, best = held_out.mean(1), held_out.mean(1).argmax()",
-                "return weights[mean >= mean[best] - held_out.std(1)[best]].min()",
-            )
-        },
-        none("8"),
     ),
     Submission(
         "chosen-on-clean-labels",
@@ -166,16 +159,5 @@ BANK: list[Submission] = [
             "chosen = choose(torch.tensor(WEIGHTS), held_out).item()"
         },
         none("9"),
-    ),
-    Submission(
-        "the-best-epoch-reported",
-        {
-            "answer-3-10": 'keys = {"ce": ("ce", 0.0), "anl-ce": ("anl-ce", 0.0)}\n'
-            'keys["anl-ce + er"] = ("anl-ce", chosen)\n'
-            "best = torch.tensor([[r.best_accuracy for r in records[k]] for k in keys.values()])\n"
-            "means, deviations = mean_deviation(best.double())\n"
-            "table = dict(zip(keys, zip(means.tolist(), deviations.tolist())))"
-        },
-        none("10"),
     ),
 ]
