@@ -20,7 +20,7 @@ function element(tag, properties = {}, ...children) {
 
 function button(text, key, press) {
   const made = element("button", { type: "button" }, text, " ");
-  if (key) made.append(element("kbd", {}, key));
+  if (key && key !== text) made.append(element("kbd", {}, key));
   made.addEventListener("click", (event) => {
     press();
     if (event.detail > 0) made.closest(".anl-relabel").focus(); // by mouse: the keys go on

@@ -48,7 +48,7 @@ def precision_and_recall(flagged: Tensor, wrong: Tensor) -> tuple[float, float]:
 def flags(rows: NDArray[np.int64] | Tensor | list[int], total: int) -> Tensor:
     """Return bool (total,), True at these rows."""
     flagged = torch.zeros(total, dtype=torch.bool)
-    flagged[torch.as_tensor(rows)] = True
+    flagged[torch.as_tensor(rows, dtype=torch.int64)] = True
     return flagged
 
 

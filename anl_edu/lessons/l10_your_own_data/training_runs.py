@@ -152,4 +152,4 @@ def _who(who: str) -> str:
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], runs: Sequence[Whole]) -> Markdown:
     align = ("left", "right", "right")
     table = tabulate(rows, heads, "github", colalign=align, disable_numparse=True)
-    return Markdown(f"{len(runs)} seeds, mean ± deviation:\n\n{table}")
+    return Markdown(f"**{len(runs)} seeds**, mean ± deviation:\n\n{table}")
