@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anl_edu.data.csv_text import read_text, records
+from anl_edu.data.csv_text import csv_records, read_text
 from anl_edu.data.images import ImageData
 
 
@@ -118,7 +118,7 @@ def feature_table(
 def _read(
     path: str | os.PathLike[str], label: str, ignore: Sequence[str], delimiter: str, encoding: str
 ) -> _Rows:
-    found = (r for r in records(read_text(path, encoding), path, delimiter) if r.fields)
+    found = (r for r in csv_records(read_text(path, encoding), path, delimiter) if r.fields)
     header = next(found, None)
     if header is None:
         raise ValueError(f"{path} is empty: its first line must name the columns")

@@ -43,7 +43,7 @@ function render({ model, el }) {
     clearTimeout(waiting);
     waiting = setTimeout(() => {
       failure.textContent =
-        "The kernel does not answer, so this is not written. What the line above says was written " +
+        "The kernel does not answer, so this is not written. What the board said was written " +
         "is safe: run the notebook again, and the board goes on there.";
     }, PATIENCE);
     try {
