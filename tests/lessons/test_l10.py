@@ -72,7 +72,7 @@ def test_precision_and_recall() -> None:
 
 @pytest.mark.parametrize("order", ["self-confidence", "margin", "chance"])
 def test_the_curve_of_a_review_is_what_counting_gives(order: str) -> None:
-    counts, wrong, _ = errors.found_by(order)
+    counts, wrong = errors.found_by(order)
     assert (counts[0], counts[-1], len(counts)) == (0, wrong, len(DIGITS.y_train) + 1)
     assert {b - a for a, b in pairwise(counts)} <= {0, 1}
     y = example.planted(0)
