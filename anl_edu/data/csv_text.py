@@ -57,7 +57,7 @@ def read_text(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
         ) from None
 
 
-def records(text: str, name: object, delimiter: str = ",") -> Iterator[Record]:
+def csv_records(text: str, name: object, delimiter: str = ",") -> Iterator[Record]:
     """Yield the records of a CSV text, the header first; joined, their texts are all but a BOM.
 
     Parameters
@@ -113,19 +113,19 @@ def with_columns(
     Parameters
     ----------
     text, name, delimiter
-        As for `records`.
+        As for `csv_records`.
     columns
         Name to ``value(number, fields)`` for each row, numbered from 0 after the header.
 
     Raises
     ------
     ValueError
-        As `records`; also for a column that is there already, or a file without a header.
+        As `csv_records`; also for a column that is there already, or a file without a header.
     """
     if text.startswith(BOM):
         yield BOM
     number = -1  # the header's
-    for record in records(text, name, delimiter):
+    for record in csv_records(text, name, delimiter):
         if not record.fields:
             yield record.text
             continue

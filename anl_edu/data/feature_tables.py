@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anl_edu.data.csv_text import read_text, records
+from anl_edu.data.csv_text import csv_records, read_text
 from anl_edu.data.images import ImageData
 
 
@@ -29,6 +29,7 @@ def feature_table(
     test: str | os.PathLike[str] | float = 0.2,
     *,
     label: str = "label",
+    test_label: str | None = None,
     ignore: Sequence[str] = (),
     name: str = "table",
     seed: int = 0,
@@ -46,12 +47,12 @@ def feature_table(
     train
         The file with the rows to learn from.
     test
-        A file with the same columns in any order, or the share of the rows of ``train`` to hold
+        A file with the same features in any order, or the share of the rows of ``train`` to hold
         back, drawn with ``seed``: these have labels as noisy as the others.
-    label
-        Name of the label's column.
+    label, test_label
+        Name of the label's column; in the test file the same unless another is given.
     ignore
-        Columns that are no features: numbers of rows, remarks.
+        Columns that are no features: numbers of rows, remarks. The test file need not have them.
     name
         What to call the set.
     delimiter, encoding
@@ -71,7 +72,7 @@ def feature_table(
     ValueError
         What is wrong with a file; the message names it, the line, the column and the value.
     """
-    rows = _read(train, label, ignore, delimiter, encoding)
+    rows = _read(train, label, ignore, ignore, delimiter, encoding)
     classes = _sorted({*rows.labels})
     if len(classes) < 2:
         raise ValueError(f"{train}, column {label!r}: there is only one class, {classes[0]!r}")
@@ -86,14 +87,15 @@ def feature_table(
         keep, out = order[held:].sort().values, order[:held].sort().values
         x_test, y_test, said = rows.x[out], y[out], f"rows of {train}"
     else:
-        others = _read(test, label, ignore, delimiter, encoding)
+        of_test = label if test_label is None else test_label
+        others = _read(test, of_test, ignore, (), delimiter, encoding)
         odd = sorted({*rows.features} ^ {*others.features})
         if odd:
             raise ValueError(f"the columns of {train} and {test} differ: only one has {odd[0]!r}")
         for line, text in zip(others.lines, others.labels, strict=True):
             if text not in number:
                 raise ValueError(
-                    f"{test}, line {line}, column {label!r}: there is no {text!r} in {train}"
+                    f"{test}, line {line}, column {of_test!r}: there is no {text!r} in {train}"
                 )
         x_test = others.x[:, [others.features.index(feature) for feature in rows.features]]
         y_test = torch.tensor([number[text] for text in others.labels])
@@ -116,9 +118,14 @@ def feature_table(
 
 
 def _read(
-    path: str | os.PathLike[str], label: str, ignore: Sequence[str], delimiter: str, encoding: str
+    path: str | os.PathLike[str],
+    label: str,
+    ignore: Sequence[str],
+    needed: Sequence[str],
+    delimiter: str,
+    encoding: str,
 ) -> _Rows:
-    found = (r for r in records(read_text(path, encoding), path, delimiter) if r.fields)
+    found = (r for r in csv_records(read_text(path, encoding), path, delimiter) if r.fields)
     header = next(found, None)
     if header is None:
         raise ValueError(f"{path} is empty: its first line must name the columns")
@@ -126,7 +133,7 @@ def _read(
     twice = [column for column in columns if columns.count(column) > 1]
     if twice:
         raise ValueError(f"{path}, line {header.line}: two columns are called {twice[0]!r}")
-    for column in (label, *ignore):
+    for column in (label, *needed):
         if column not in columns:
             raise ValueError(
                 f"{path}, line {header.line}: there is no column {column!r}; there are "

@@ -20,7 +20,7 @@ function element(tag, properties = {}, ...children) {
 
 function button(text, key, press) {
   const made = element("button", { type: "button" }, text, " ");
-  if (key) made.append(element("kbd", {}, key));
+  if (key && key !== text) made.append(element("kbd", {}, key));
   made.addEventListener("click", (event) => {
     press();
     if (event.detail > 0) made.closest(".anl-relabel").focus(); // by mouse: the keys go on
@@ -43,7 +43,7 @@ function render({ model, el }) {
     clearTimeout(waiting);
     waiting = setTimeout(() => {
       failure.textContent =
-        "The kernel does not answer, so this is not written. What the line above says was written " +
+        "The kernel does not answer, so this is not written. What the board said was written " +
         "is safe: run the notebook again, and the board goes on there.";
     }, PATIENCE);
     try {

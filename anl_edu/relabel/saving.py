@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from anl_edu.data import ImageData, ImageFiles
-from anl_edu.data.csv_text import read_text, records, with_columns, write_text
+from anl_edu.data.csv_text import csv_records, read_text, with_columns, write_text
 from anl_edu.data.files import Images
 from anl_edu.relabel.decisions import Decision
 
@@ -85,7 +85,7 @@ def listing(data: ImageData, delimiter: str = ",") -> str:
 
 
 def _place(label: str, text: str, source: object, delimiter: str) -> int:
-    header = next((r.fields for r in records(text, source, delimiter) if r.fields), [])
+    header = next((r.fields for r in csv_records(text, source, delimiter) if r.fields), [])
     if label not in header:
         raise ValueError(f"{source} has no column {label!r}")
     return header.index(label)

@@ -52,7 +52,7 @@ def decided(folder: Path) -> dict[int, tuple[int, str]]:
     return {row: (decision.label, decision.why) for row, decision in found.items()}
 
 
-def restart(page: Page) -> None:
+def kill_kernel(page: Page) -> None:
     """End the kernel without a word, as the system does when memory is short."""
     page.evaluate(
         """async () => {
@@ -96,13 +96,15 @@ def test_decided_by_keyboard_interrupted_and_resumed(
     assert decided(folder) == three
 
     # the kernel is killed; a key pressed now is not taken for written
-    restart(page)
-    page.wait_for_timeout(1500)
+    kill_kernel(page)
+    dialog = page.locator(".jp-Dialog")  # JupyterLab says that it died
+    expect(dialog).to_be_visible(timeout=60_000)
+    dialog.get_by_role("button", name="Ok").click()
     board.focus()
     page.keyboard.press("Enter")
     expect(board.get_by_role("alert")).to_contain_text("not written", timeout=30_000)
+    page.screenshot(path=screenshots / "relabelling-killed.png")
     assert decided(folder) == three
-    dismiss(page)
 
     # the page is loaded anew, and the board goes on where it was left
     page.reload()
@@ -127,15 +129,6 @@ def press(page: Page, status: Any, key: str, said: str) -> None:
     """Press a key, and wait for what the board says of it."""
     page.keyboard.press(key)
     expect(status).to_contain_text(said)
-
-
-def dismiss(page: Page) -> None:
-    """Close what JupyterLab says of a kernel that is gone."""
-    for _ in range(10):
-        if page.locator(".jp-Dialog").count():
-            page.keyboard.press("Escape")
-            return
-        page.wait_for_timeout(200)
 
 
 def given(folder: Path) -> list[int]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anl_edu.data.csv_text import BOM, read_text, records, with_columns, write_text
+from anl_edu.data.csv_text import BOM, csv_records, read_text, with_columns, write_text
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff"), max_size=6)
 HARD = st.text(st.sampled_from(',;"\n\r ä日\u2028\x0b\x00\ta'), max_size=6)
@@ -61,7 +61,7 @@ def test_columns_are_added_and_nothing_is_lost(
     assert after.startswith(BOM) == text.startswith(BOM)
     # every record is there as it was written, in order
     place = len(BOM) if text.startswith(BOM) else 0
-    for record in records(text, "some.csv", delimiter):
+    for record in csv_records(text, "some.csv", delimiter):
         body = record.text.rstrip("\r\n")
         place = after.index(body, place) + len(body)
 
@@ -69,20 +69,20 @@ def test_columns_are_added_and_nothing_is_lost(
 @given(files())
 def test_records_join_to_the_text(made: tuple[list[list[str]], str, str]) -> None:
     _, text, delimiter = made
-    found = list(records(text, "some.csv", delimiter))
+    found = list(csv_records(text, "some.csv", delimiter))
     assert "".join(record.text for record in found) == text.removeprefix(BOM)
 
 
 def test_the_text_is_kept_to_the_character() -> None:
     text = f'{BOM}id,"remark",label\r\n1,"a ""b"",\r\nc" ,x\r\n\r\n 2 ,"",  y'
     with pytest.raises(ValueError, match=r"some.csv, line 2: .*expected after"):
-        list(records(text, "some.csv"))  # a blank after a closed quote: what is meant?
+        list(csv_records(text, "some.csv"))  # a blank after a closed quote: what is meant?
     text = text.replace('" ,', '",')
     after = "".join(with_columns(text, {"new": lambda n, fields: f"{n}, {fields[0]}"}, "some.csv"))
     assert after == (
         f'{BOM}id,"remark",label,new\r\n1,"a ""b"",\r\nc",x,"0, 1"\r\n\r\n 2 ,"",  y,"1,  2 "'
     )
-    assert [record.line for record in records(text, "some.csv")] == [1, 2, 4, 5]
+    assert [record.line for record in csv_records(text, "some.csv")] == [1, 2, 4, 5]
 
 
 @pytest.mark.parametrize(

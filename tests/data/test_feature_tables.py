@@ -80,6 +80,18 @@ def test_a_test_file_must_be_of_the_same_kind(tmp_path: Path) -> None:
             data.feature_table(path, share)
 
 
+def test_a_test_file_may_lack_what_is_ignored_and_name_its_label_otherwise(tmp_path: Path) -> None:
+    train = write(tmp_path, "id,x,label,corrected\n1,1,a,b\n2,2,b,a\n")
+    test = write(tmp_path, "x,label\n3,a\n", "other.csv")
+    found = data.feature_table(
+        train, test, label="corrected", test_label="label", ignore=["id", "label"]
+    )
+    assert (found.y_train.tolist(), found.y_test.tolist()) == ([1, 0], [0])
+    assert found.x_test.flatten().tolist() == [3]
+    with pytest.raises(ValueError, match=r"some.csv, line 1: there is no column 'ID'"):
+        data.feature_table(train, test, ignore=["ID"])
+
+
 def test_features_can_be_trained_on(tmp_path: Path) -> None:
     """Two classes apart in one of two columns, whose scale is a thousand times the other's."""
     g = torch.Generator().manual_seed(0)

@@ -48,12 +48,12 @@ def precision_and_recall(flagged: Tensor, wrong: Tensor) -> tuple[float, float]:
 def flags(rows: NDArray[np.int64] | Tensor | list[int], total: int) -> Tensor:
     """Return bool (total,), True at these rows."""
     flagged = torch.zeros(total, dtype=torch.bool)
-    flagged[torch.as_tensor(rows)] = True
+    flagged[torch.as_tensor(rows, dtype=torch.int64)] = True
     return flagged
 
 
 @cache
-def found_by(order: str, seed: int = 0) -> tuple[tuple[int, ...], int, int]:
+def found_by(order: str, seed: int = 0) -> tuple[tuple[int, ...], int]:
     """Return how many wrong labels the first n rows of an order hold, for n = 0..N.
 
     Parameters
@@ -65,10 +65,8 @@ def found_by(order: str, seed: int = 0) -> tuple[tuple[int, ...], int, int]:
     Returns
     -------
     tuple
-        The counts (N + 1 of them), the number of wrong labels, and how many rows cleanlab flags.
+        The counts (N + 1 of them), and the number of wrong labels.
     """
-    from cleanlab.filter import find_label_issues
-
     digits, y = data.load("digits"), planted(seed)
     wrong = (y != digits.y_train).numpy()
     P = out_of_fold(digits.x_train.flatten(1).double() * 16 / 255, y, seed=seed)
@@ -81,5 +79,4 @@ def found_by(order: str, seed: int = 0) -> tuple[tuple[int, ...], int, int]:
         "chance": np.random.default_rng(seed).random(len(y)),
     }[order]
     counts = np.cumsum(wrong[np.argsort(score, kind="stable")])
-    flagged = find_label_issues(y.numpy(), P, n_jobs=1).sum()
-    return (0, *counts.tolist()), int(wrong.sum()), int(flagged)
+    return (0, *counts.tolist()), int(wrong.sum())

@@ -44,7 +44,7 @@ register(
         task="Write needed(rate, half): how many labels to check by hand, if a share `rate` is "
         "wrong, for a 95 % interval that reaches `half` to each side. Not rounded.",
         judge=judge_function(
-            _needed, [(0.25, 0.05), (0.1, 0.05), (0.25, 0.02)], _NEEDED_MISTAKES, rtol=5e-3
+            _needed, [(0.25, 0.05), (0.1, 0.05), (0.25, 0.02)], _NEEDED_MISTAKES, rtol=1e-2
         ),
         hints={
             "no-square": "this is the root of the number. Solve half = 1.96 sqrt(r (1 - r) / n) "
@@ -208,8 +208,8 @@ register(
         name="10-thresholds",
         lesson=10,
         difficulty=2,
-        task="Write thresholds(P, labels): for each class k, the mean probability P[n, k] that the "
-        "model gives it over the rows that are labelled k. (K,)",
+        task="Write thresholds(P, labels), K numbers: for each class k, the mean probability "
+        "P[n, k] that the model gives it over the rows that are labelled k.",
         judge=judge_function(_thresholds, _cases(), _THRESHOLD_MISTAKES),
         hints={
             "all-rows": "this is the mean over all rows. Only those labelled k count for class k.",

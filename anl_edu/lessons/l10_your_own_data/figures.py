@@ -36,7 +36,7 @@ def estimated(named: Mapping[str, Tensor]) -> go.Figure:
 
 def review(reviewed: int, order: str) -> go.Figure:
     """Draw precision and recall of the first rows of an order, by how many are reviewed."""
-    counts, wrong, flagged = found_by(order)
+    counts, wrong = found_by(order)
     n = list(range(STEP, len(counts), STEP))
     hits = np.array([counts[k] for k in n])
     fig = lines(
@@ -57,12 +57,12 @@ def review(reviewed: int, order: str) -> go.Figure:
         mode="markers",
         marker={"symbol": "diamond", "size": 12, "color": BLACK},
     )
-    return fig.update_layout(meta={"gist": fig.layout.meta["gist"], "flagged": flagged})
+    return fig
 
 
 def at(reviewed: int, order: str) -> tuple[float, float]:
     """Return precision and recall of the first ``reviewed`` rows of an order."""
-    counts, wrong, _ = found_by(order)
+    counts, wrong = found_by(order)
     return counts[reviewed] / reviewed, counts[reviewed] / wrong
 
 

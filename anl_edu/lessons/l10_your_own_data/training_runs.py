@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from anl_edu import data, losses, recipes, training
 from anl_edu.data import ImageData
 from anl_edu.lessons.l10_your_own_data import errors, example
 from anl_edu.recipes import Recipe
-from anl_edu.relabel import relabel
+from anl_edu.relabel import Board, relabel
 from anl_edu.runs.table import mean_and_spread
 from anl_edu.training import EpochRecord
 
@@ -67,7 +67,7 @@ class Whole:
 
 
 def whole(seed: int) -> Whole:
-    """Do the lesson once: write the files, train, flag, review the flagged rows, train again."""
+    """Do the lesson once: write files, train, flag, review the flags, save, read, train again."""
     from cleanlab.filter import find_label_issues
 
     truth = data.load("digits").y_train
@@ -91,14 +91,26 @@ def whole(seed: int) -> Whole:
         reviewer = example.Reviewer(truth, seed=seed)
         for row in board.rows:
             board.decide(row, reviewer(row))
-        labels = board.labels
-    corrected = replace(table, y_train=labels)
+        corrected = read_corrected(board, *files)
     return Whole(
         planted=wrong.double().mean().item(),
-        left=(labels != truth).double().mean().item(),
+        left=(corrected.y_train != truth).double().mean().item(),
         flags={who: errors.precision_and_recall(flag, wrong) for who, flag in flags.items()},
         before=before,
         after={loss: train(corrected, loss, seed)[1].test_accuracy for loss in LOSSES},
+    )
+
+
+def read_corrected(board: Board, train: Path, test: Path) -> ImageData:
+    """Save what a board has decided beside ``train``, and read it again."""
+    saved = train.with_name("train-corrected.csv")
+    board.save(saved, train)
+    return data.feature_table(
+        saved,
+        test,
+        label="corrected_label",
+        test_label="label",
+        ignore=["id", "remark", "label", "decided_by", "reason"],
     )
 
 
@@ -152,4 +164,4 @@ def _who(who: str) -> str:
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], runs: Sequence[Whole]) -> Markdown:
     align = ("left", "right", "right")
     table = tabulate(rows, heads, "github", colalign=align, disable_numparse=True)
-    return Markdown(f"{len(runs)} seeds, mean ± deviation:\n\n{table}")
+    return Markdown(f"**{len(runs)} seeds**, mean ± deviation:\n\n{table}")
