@@ -4,6 +4,10 @@
 # even read these files.
 SLOW = {
     "test_autograde_lab1.py",
+    "test_autograde_lab2.py",
+    "test_autograde_lab3.py",
+    "test_checks_lab2.py",
+    "test_checks_lab3.py",
     "test_cli.py",
     "test_console.py",
     "test_dashboard.py",
