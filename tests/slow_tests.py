@@ -3,6 +3,10 @@
 # Files and tests that train, wait, or start processes, seconds each: `make check` leaves them out.
 SLOW = {
     "test_autograde_lab1.py",
+    "test_autograde_lab2.py",
+    "test_autograde_lab3.py",
+    "test_checks_lab2.py",
+    "test_checks_lab3.py",
     "test_cli.py",
     "test_explorers.py",
     "test_fit.py",

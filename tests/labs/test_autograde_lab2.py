@@ -1,0 +1,32 @@
+"""Lab 2 through nbgrader itself: handed out, handed in, graded; all submissions by one command."""
+
+from __future__ import annotations
+
+import pytest
+from bank_lab2 import BANK
+from course import Course, expected, full_marks, hand_in_all
+from submissions import Submission
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """Hand in everything and grade it."""
+    course = Course.made(tmp_path_factory.mktemp("lab-2"), 2)
+    hand_in_all(course, BANK)
+    course.hand_in("instructor", {})
+    course.hand_in("only-the-id", {}, version="release")
+    course.autograde()
+    return course
+
+
+def test_the_instructors_version_has_full_marks(course: Course) -> None:
+    assert course.points()["instructor"] == full_marks(2)
+
+
+def test_a_version_with_nothing_but_the_id_has_none(course: Course) -> None:
+    assert course.points()["only-the-id"] == dict.fromkeys(full_marks(2), 0.0)
+
+
+@pytest.mark.parametrize("submission", BANK, ids=lambda s: s.name)
+def test_a_submission_has_the_points_that_it_should(course: Course, submission: Submission) -> None:
+    assert course.points()[submission.name] == expected(2, submission)
