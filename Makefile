@@ -54,7 +54,7 @@ lowest: build/lowest/.ready ## the package's tests on the lowest versions allowe
 build/lowest/.ready: pyproject.toml | $(VENV)/.ready-test
 	@rm -rf build/lowest
 	@uv venv --quiet --python $(VENV)/bin/python build/lowest
-	@uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct -e '.[test]'
+	@uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct -e '.[most]'
 	@touch $@
 
 parity: $(VENV)/.ready-test ## every lesson in environments like Colab's, Binder's, and with all newest

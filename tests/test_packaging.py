@@ -134,7 +134,7 @@ def test_each_requirement_stands_once_and_has_a_lower_bound() -> None:
 @pytest.mark.skipif(Path(sys.prefix).name != "lowest", reason="asked by `make lowest`")
 def test_the_lowest_version_of_each_requirement_is_the_one_tested() -> None:
     """Otherwise another requirement asks for a later one, and the bound is a guess."""
-    lowest = {n: r for n, r in declared("test").items() if r.specifier}
+    lowest = {n: r for n, r in declared("most").items() if r.specifier}
     here = {name: importlib.metadata.version(name) for name in lowest}
     higher = {
         name: f"{here[name]} for {requirement}"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make .venv and install the package into it, with one of the extras of pyproject.toml:
-#     tools/setup.sh base|lab|labs|site|test|author       (base: all that the lessons need but Jupyter)
+#     tools/setup.sh base|lab|labs|site|most|test|author       (base: all that the lessons need but Jupyter)
 # uv where it runs, else uv installed into .venv, else plain pip. PYTHON=... chooses the interpreter.
 # A file .venv/.ready-EXTRA marks what has been installed; the Makefile compares it with pyproject.toml.
 set -eu
@@ -59,9 +59,10 @@ base) target=".[lessons]" installed="base" ;;
 lab) target=".[lab]" installed="base lab" ;;
 labs) target=".[labs]" installed="base lab labs" ;;
 site) target=".[site]" installed="base site" ;;
-test) target=".[test]" installed="base lab labs site test" ;;
-author) target=".[author]" installed="base lab labs site test author" ;;
-*) fail "unknown extra '$extra': base, lab, labs, site, test or author" ;;
+most) target=".[most]" installed="base lab site most" ;;
+test) target=".[test]" installed="base lab labs site most test" ;;
+author) target=".[author]" installed="base lab labs site most test author" ;;
+*) fail "unknown extra '$extra': base, lab, labs, site, most, test or author" ;;
 esac
 echo "Installing anl-edu ($extra) into .venv; the first time this fetches PyTorch" >&2
 if ! { "$uv" --version >/dev/null 2>&1 && "$uv" pip install --python "$bin/python" -e "$target"; }; then

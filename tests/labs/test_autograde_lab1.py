@@ -12,7 +12,7 @@ from course import Course, expected, full_marks, hand_in_all
 from submissions import Submission
 from tricks_lab1 import TRICKS, WRONG_FLIP, WRONG_SLOPE
 
-LIMITS = ("--Guarded.timeout=8", "--Guarded.memory_mb=1500")
+LIMITS = ("--Guarded.timeout=12", "--Guarded.memory_mb=1500")
 
 
 @pytest.fixture(scope="module")
