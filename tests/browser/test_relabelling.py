@@ -9,6 +9,7 @@ from typing import Any
 import lab
 import nbformat
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -86,6 +87,7 @@ def test_decided_by_keyboard_interrupted_and_resumed(
     press(page, status, "ArrowRight", f"5 of 6: row {ROWS[4]}")
     press(page, status, "ArrowLeft", f"4 of 6: row {ROWS[3]}")
     page.screenshot(path=screenshots / "relabelling.png")
+    assert faults(page) == []
     # JupyterLab's own keys were left alone: no cell was added, run or cut
     expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2)
     three = {
@@ -116,13 +118,32 @@ def test_decided_by_keyboard_interrupted_and_resumed(
     board.get_by_role("button", name="Accept the suggestion").press("Enter")
     expect(status).to_contain_text(f"5 of 6: row {ROWS[4]}")
     board.get_by_role("button", name="Keep the label").click()
+    expect(status).to_contain_text(f"6 of 6: row {ROWS[5]}")
     press(page, status, "Enter", "All are decided.")
     assert lab.run_all(page) == []
+    page.evaluate(
+        "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+    )
+    dark = page.locator("body[data-jp-theme-light=false]")
+    expect(dark).to_have_count(1, timeout=30_000)
+    page.screenshot(path=screenshots / "relabelling-dark.png")
+    assert faults(page) == []
     rows = saved(folder)
     assert len(decided(folder)) == 6
     changed = {n for n, row in enumerate(rows) if row[-1] != ""}
     assert changed == set(ROWS)
     assert [rows[row][-3] for row in ROWS[:3]] == [str(label) for label, _ in three.values()]
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds serious or critical in the board as it stands."""
+    how = {"resultTypes": ["violations"], "preload": False}
+    return [
+        f"{fault['id']}: {node['html'][:200]}"
+        for fault in Axe().run(page, {"include": [[".anl-relabel"]]}, how).response["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
 
 
 def press(page: Page, status: Any, key: str, said: str) -> None:
