@@ -30,14 +30,20 @@ def test_digits():
     assert abs(z.std() - 1) < 1e-3
 
 
-def test_digits_are_the_originals_and_the_split_covers_them():
+def test_digits_and_their_split_are_scikit_learn_s():
     from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
 
     raw = load_digits()
     d = data.load("digits")
-    back = (d.x_train.double() * 16 / 255).round().squeeze(1).numpy()
-    assert np.array_equal(back, raw.images[d.train_index])
-    assert torch.equal(d.y_train, torch.from_numpy(raw.target)[d.train_index])
+    train, test = train_test_split(
+        np.arange(len(raw.target)), test_size=0.2, random_state=0, stratify=raw.target
+    )
+    assert np.array_equal(d.train_index, train)
+    for x, y, part in ((d.x_train, d.y_train, train), (d.x_test, d.y_test, test)):
+        ink = (x.double() * 16 / 255).round().squeeze(1).numpy()
+        assert np.array_equal(ink, raw.images[part])
+        assert np.array_equal(y, raw.target[part])
     assert torch.equal(d.x_train, data.load("digits").x_train)
 
 
