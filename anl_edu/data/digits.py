@@ -1,8 +1,8 @@
 """scikit-learn's digits: 1,797 real 8x8 images that come with this package.
 
-They are scikit-learn's copy of the test set of *Optical Recognition of Handwritten Digits* (E. Alpaydin
-and C. Kaynak, UCI, 1998, CC BY 4.0), dealt into two parts. The file beside this one saves every kernel
-the seconds that importing scikit-learn costs; a test holds it to scikit-learn's.
+They are scikit-learn's copy of the test set of *Optical Recognition of Handwritten Digits*
+(E. Alpaydin and C. Kaynak, UCI, 1998, CC BY 4.0), dealt into two parts. The file beside this one
+saves every kernel the seconds that importing scikit-learn costs; a test holds it to scikit-learn's.
 """
 
 from __future__ import annotations
