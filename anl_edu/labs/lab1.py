@@ -11,6 +11,7 @@ from torch import Tensor
 
 from anl_edu import gradients, losses
 from anl_edu.labs.checks import Question
+from anl_edu.labs.told import first_values, number
 from anl_edu.labs.variants import Variant
 from anl_edu.teach.answers import as_numbers, call
 from anl_edu.teach.judges import Judge, example, judge_function, judge_number
@@ -31,20 +32,6 @@ def _tables(me: Variant) -> list[tuple[Tensor, Tensor]]:
 
 def _with_maximum(me: Variant) -> list[tuple[Tensor, Tensor, float]]:
     return [(table, y, me.A) for table, y in _tables(me)]
-
-
-def _first_values(inputs: Callable[[Variant], list[tuple[Any, ...]]]) -> Callable[..., str]:
-    """Tell the first three values that a function gives on the first of its inputs."""
-
-    def told(answer: Answer, me: Variant) -> str:
-        values = as_numbers(call(answer, *inputs(me)[0])).flatten()[:3]
-        return f"on a first example it gives {', '.join(f'{v:.4f}' for v in values)}, ..."
-
-    return told
-
-
-def _number(answer: Any, me: Variant) -> str:
-    return f"you say {', '.join(f'{v:.6g}' for v in as_numbers(answer).flatten())}"
 
 
 # --- 1.1 The table --------------------------------------------------------------------------------
@@ -362,7 +349,7 @@ QUESTIONS = [
             "infinite": "right for ordinary logits, but infinite for one of 1000: the logarithm of "
             "a softmax that is 0. log_softmax does both at once.",
         },
-        _first_values(lambda me: [(example(5, me.K, seed=0)[0],)]),
+        first_values(lambda me: [(example(5, me.K, seed=0)[0],)]),
         "One log_softmax; the loss of every label stands in the table.",
     ),
     Question(
@@ -377,7 +364,7 @@ QUESTIONS = [
             "batch-all": "you divide by the sum of the whole table; each sample has its own sum.",
             "turned": "that is what is left of the row; the label's own share is meant.",
         },
-        _first_values(_tables),
+        first_values(_tables),
         "With CE's table this is NCE.",
     ),
     Question(
@@ -393,7 +380,7 @@ QUESTIONS = [
             "sign": "the sign is turned: A is the largest value, so A - L_k is not negative.",
             "mean": "you divided by K - 1; the plain sum is wanted.",
         },
-        _first_values(_with_maximum),
+        first_values(_with_maximum),
         "What was to be made large for the other labels is now to be made small.",
     ),
     Question(
@@ -409,7 +396,7 @@ QUESTIONS = [
             "not-normalised": "that is the flipped sum of 1.3; divide it by the sum over all k.",
             "sign": "the sign is turned: this loss lies between 0 and 1.",
         },
-        _first_values(_with_maximum),
+        first_values(_with_maximum),
         "With CE's table this is NNCE.",
     ),
     Question(
@@ -426,7 +413,7 @@ QUESTIONS = [
             "ce": "the active half is normalised: alpha NCE, not alpha CE.",
             "mean": "one value per sample is wanted; leave the mean to whoever calls.",
         },
-        _first_values(_anl_inputs),
+        first_values(_anl_inputs),
         "Two shares of one table.",
     ),
     Question(
@@ -441,7 +428,7 @@ QUESTIONS = [
             "negative-only": "that is the second half; alpha NCE is to be added.",
             "first": "that is the first image's; the mean over all is asked for.",
         },
-        _number,
+        number,
         "Compare it with what a network that knows nothing has: alpha / K + beta (K - 1) / K.",
     ),
     Question(
@@ -459,7 +446,7 @@ QUESTIONS = [
             "without-square": "below the line stands T squared.",
             "other-sign": "the sign of the second term is turned; d T / d z_y = 1 - K p_y.",
         },
-        _first_values(_slope_inputs),
+        first_values(_slope_inputs),
         "NNCE = 1 - M_y / T; the quotient rule, with d M_j / d z_y = delta_jy - p_y.",
     ),
     Question(
@@ -475,7 +462,7 @@ QUESTIONS = [
             "K-10": "that is for 10 classes; take your K.",
             "A-default": "that is for p_min = 1e-7; take your A.",
         },
-        _number,
+        number,
         "More than 1: the better a sample is learned, the harder NNCE pulls. CE does the opposite.",
     ),
     Question(
@@ -495,7 +482,7 @@ QUESTIONS = [
             "wrong-2": "the second is not right: 1 minus a share, K times.",
             "wrong-3": "the third is not right: weigh the first two.",
         },
-        _number,
+        number,
         "The same for every sample, whatever the network says: the symmetry condition.",
     ),
     Question(
@@ -508,7 +495,7 @@ QUESTIONS = [
             "half": "that is for K = 2; more classes bear more.",
             "off-diagonal": "compare 1 - eta with eta / (K - 1), the share of one wrong label.",
         },
-        _number,
+        number,
         "Below it the right label is still the most frequent one.",
     ),
     Question(
@@ -523,7 +510,7 @@ QUESTIONS = [
             "C-of-NCE": "C is NNCE's sum over the labels, from 1.10, not NCE's.",
             "unchanged": "that is the risk under clean labels; some are wrong now.",
         },
-        _number,
+        number,
         "It is a straight line in the clean risk, rising: so both have their least at one place.",
     ),
 ]

@@ -15,6 +15,7 @@ from torch import Tensor
 from anl_edu import gradients
 from anl_edu.labs.checks import Question
 from anl_edu.labs.followed import Followed, follow
+from anl_edu.labs.told import first_values, number
 from anl_edu.labs.variants import Variant
 from anl_edu.teach.answers import AnswerError, as_numbers
 from anl_edu.teach.judges import Judge, example, judge_function, judge_loss, judge_number
@@ -83,10 +84,13 @@ _NNCE_MISTAKES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
 }
 
 
-def _judge_nnce(me: Variant) -> Judge:
+def _nnce_inputs(me: Variant) -> list[tuple[Tensor, Tensor, float]]:
     soft, wide = example(6, me.K, seed=2), example(9, me.K, seed=3)
-    inputs = [(soft[0].double(), soft[1], me.A), (5 * wide[0].double(), wide[1], me.A - 1)]
-    return judge_function(_nnce, inputs, _NNCE_MISTAKES, rtol=1e-4, atol=1e-7)
+    return [(soft[0].double(), soft[1], me.A), (5 * wide[0].double(), wide[1], me.A - 1)]
+
+
+def _judge_nnce(me: Variant) -> Judge:
+    return judge_function(_nnce, _nnce_inputs(me), _NNCE_MISTAKES, rtol=1e-4, atol=1e-7)
 
 
 # 2.4 and 2.5: the variant's numbers --------------------------------------------------------------
@@ -224,6 +228,10 @@ def _judge_measured(me: Variant) -> Judge:
     return judge
 
 
+def _measured_told(answer: Any, me: Variant) -> str:
+    return "you say " + ", ".join(f"{name} {_one(value):.3f}" for name, value in answer.items())
+
+
 def _one(answer: Any) -> float:
     value = as_numbers(answer)
     if value.numel() != 1:
@@ -298,6 +306,7 @@ QUESTIONS = [
             "over-samples": "the softmax runs over the samples; the classes are dimension 1.",
         },
         because="p − e: whatever the label says is not yet believed.",
+        numbers=first_values(lambda me: [example(6, 4)]),
     ),
     Question(
         "2.2",
@@ -318,6 +327,7 @@ QUESTIONS = [
             "mean": "this is divided by N; each sample's own gradient is asked for.",
         },
         because="It agrees with automatic differentiation, clamped classes included.",
+        numbers=first_values(_nnce_inputs),
     ),
     Question(
         "2.4",
@@ -329,6 +339,7 @@ QUESTIONS = [
             "K": "the label is not one of the other classes.",
             "rest": "that is 1 − p_y; p_y is asked for.",
         },
+        numbers=lambda answer, me: f"you say 1 - {as_numbers(1 - _one(answer)).item():.6g}",
     ),
     Question(
         "2.5",
@@ -341,6 +352,7 @@ QUESTIONS = [
             "other-A": "that is for p_min = 1e-7; take me.A.",
             "ce": "that is CE's ratio; NNCE's is asked for.",
         },
+        numbers=number,
     ),
     Question(
         "2.6",
@@ -360,6 +372,7 @@ QUESTIONS = [
             "sums": "these are the sums; divide by the sum over all samples.",
             "one": "two numbers are asked for: clean, wrong.",
         },
+        numbers=first_values(lambda me: [_grouped(4, 12, me.K)]),
     ),
     Question(
         "2.7",
@@ -378,11 +391,15 @@ QUESTIONS = [
             "one": "two numbers are asked for: clean, wrong.",
         },
         because="The two add to 1; a negative share is one that the other group has to outvote.",
+        numbers=first_values(lambda me: [_vectors(6, 8)]),
     ),
     Question(
         "2.8",
         "Give the four numbers of your own runs.",
         _judge_measured,
+        numbers=lambda answer, me: (
+            f"you say {', '.join(f'{k} {_one(v):.3f}' for k, v in answer.items())}"
+        ),
     ),
     Question(
         "2.9",
@@ -395,5 +412,6 @@ QUESTIONS = [
             "empty-zero": "an empty bin says 0, as if the loss did not listen there; NaN.",
             "of-p": "this is the mean of p_y, not of the lengths.",
         },
+        numbers=first_values(lambda me: [(_NORMS, _P_Y, _EDGES)]),
     ),
 ]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from anl_edu.labs.checks import Question
 from anl_edu.labs.own_noise import SEEDS, WEIGHTS, band, own_digits, uniforms
+from anl_edu.labs.told import first_values, number
 from anl_edu.labs.variants import Variant
 from anl_edu.teach.answers import AnswerError, as_numbers
 from anl_edu.teach.judges import Judge, judge_function
@@ -295,6 +296,7 @@ QUESTIONS = [
             "one-late": "this is one class too far: with u below T[y, 0] the label is 0.",
             "turned": "this draws with 1 − u: start from label 0.",
         },
+        numbers=first_values(lambda me: [_draws(1, 40)]),
     ),
     Question(
         "3.4",
@@ -310,6 +312,7 @@ QUESTIONS = [
             "poisson": "sqrt(n_i T_ij) forgets (1 − T_ij): n_i images, each once.",
             "all": "n_i is the number of images of class i, not of all.",
         },
+        numbers=first_values(lambda me: [_counted(3, 60)]),
     ),
     Question(
         "3.5",
@@ -321,6 +324,7 @@ QUESTIONS = [
             "nominal": "that is the nominal rate, of T. Count the labels that are wrong.",
             "rate": "the rate is not the share of your labels that are wrong.",
         },
+        numbers=lambda answer, me: number(answer[2], me),
     ),
     Question(
         "3.6",
@@ -345,6 +349,7 @@ QUESTIONS = [
             "median": "this is the median; the mean is asked for.",
             "swapped": "the mean comes first.",
         },
+        numbers=first_values(lambda me: [(_TABLE,)]),
     ),
     Question(
         "3.8",
@@ -361,6 +366,7 @@ QUESTIONS = [
             "place": "this is its place in the list; the weight itself is asked for.",
             "smallest": "this always takes the smallest; only what lies within the error.",
         },
+        numbers=first_values(lambda me: _CHOICES),
     ),
     Question(
         "3.9",
@@ -373,6 +379,7 @@ QUESTIONS = [
             "other": "these are not the held-out accuracies of your records.",
             "chosen": "that is not what the rule chooses from this table.",
         },
+        numbers=lambda answer, me: number(answer[2], me),
     ),
     Question(
         "3.10",
@@ -398,5 +405,6 @@ QUESTIONS = [
             "population": "n − 1 in the deviation.",
             "absolute": "keep the sign of each difference.",
         },
+        numbers=first_values(lambda me: _PAIRS),
     ),
 ]
