@@ -96,7 +96,7 @@ def _judge_nnce(me: Variant) -> Judge:
 # 2.4 and 2.5: the variant's numbers --------------------------------------------------------------
 
 
-def pull_of_nnce(p_y: float, K: int, A: float) -> float:
+def _pull_of_nnce(p_y: float, K: int, A: float) -> float:
     """Return |d NNCE / d z_y| where the other K - 1 classes share 1 - p_y equally, none clamped."""
     F_y, F_o = A + math.log(p_y), A + math.log((1 - p_y) / (K - 1))
     total = F_y + (K - 1) * F_o
@@ -119,7 +119,7 @@ def _let_go(me: Variant) -> Judge:
 
 def _growth(me: Variant) -> Judge:
     def at(p_y: float, A: float = me.A) -> float:
-        return pull_of_nnce(p_y, me.K, A)
+        return _pull_of_nnce(p_y, me.K, A)
 
     right = at(0.99) / at(0.5)
     mistakes = {
@@ -197,7 +197,7 @@ def _followed(me: Variant, loss: str) -> Followed:
     return follow(me, loss, EPOCH)
 
 
-def measured(me: Variant, wrong: Tensor, ce: Followed, anl: Followed) -> dict[str, float]:
+def _measured(me: Variant, wrong: Tensor, ce: Followed, anl: Followed) -> dict[str, float]:
     """Return the four numbers of question 2.8, from the gradients that were followed."""
     sizes = anl.gradients.norm(dim=2)  # (E + 1, N)
     return {
@@ -212,7 +212,7 @@ def _judge_measured(me: Variant) -> Judge:
     def judge(answer: Any) -> str | None:
         from anl_edu.labs.followed import noisy_digits
 
-        right = measured(me, noisy_digits(me).wrong, _followed(me, "ce"), _followed(me, "anl-ce"))
+        right = _measured(me, noisy_digits(me).wrong, _followed(me, "ce"), _followed(me, "anl-ce"))
         if not isinstance(answer, dict) or set(answer) != set(right):
             raise AnswerError(f"a dict with {', '.join(right)} is needed")
         for name, value in right.items():

@@ -65,14 +65,14 @@ BANK: list[Submission] = [
         none("2", "2-clamped", "7", "8-ce-update"),
     ),
     Submission(
-        "as-in-the-lesson-float32-ratio-turned",  # right where nothing is clamped
+        "as-in-the-lesson-rest-for-p-y",  # right where nothing is clamped
         {
             "answer-2-2": function(
                 NNCE,
                 *UNCLAMPED,
                 "return ((p - e) * F - F_k.gather(1, y) * (K * p - 1)) / F**2",
             ),
-            "answer-2-4": "let_go = torch.tensor(1 - (me.K - 1) * me.p_min)",  # rounds to 1
+            "answer-2-4": "let_go = (me.K - 1) * me.p_min",  # 1 - p_y
             "answer-2-5": "p_y = torch.tensor([0.5, 0.99], dtype=torch.float64)\n"
             "rest = ((1 - p_y) / (me.K - 1))[:, None].expand(-1, me.K - 1)\n"
             "z = torch.cat([p_y[:, None], rest], 1).log()\n"

@@ -45,7 +45,7 @@ def test_the_numbers_of_a_variant(student: str) -> None:
     assert said("2.4", 1 - u, student)[1] == "p-min"
     assert said("2.4", 1 - me.K * u, student)[1] == "K"
     assert said("2.4", (me.K - 1) * u, student)[1] == "rest"
-    growth = lab2.pull_of_nnce(0.99, me.K, me.A) / lab2.pull_of_nnce(0.5, me.K, me.A)
+    growth = lab2._pull_of_nnce(0.99, me.K, me.A) / lab2._pull_of_nnce(0.5, me.K, me.A)
     assert growth > 1
     assert said("2.5", round(growth, 3), student)[0] == "right"
     assert said("2.5", 1 / growth, student)[1] == "turned"
@@ -55,7 +55,7 @@ def test_what_was_measured_is_compared_with_a_run() -> None:
     me = labs.variant(2, "ada")
     wrong = followed.noisy_digits(me).wrong
     runs = [followed.follow(me, loss, lab2.EPOCH) for loss in ("ce", "anl-ce")]
-    right = lab2.measured(me, wrong, *runs)
+    right = lab2._measured(me, wrong, *runs)
     assert said("2.8", right, "ada")[0] == "right"
     assert said("2.8", {k: round(v, 2) for k, v in right.items()}, "ada")[0] == "right"
     percent = right | {"ce_update": 100 * right["ce_update"]}
