@@ -129,7 +129,6 @@ def test_the_matrix_of_a_joint_has_classes_in_rows() -> None:
     assert torch.allclose(figures.matrix_from_joint(joint), expected)
 
 
-@pytest.mark.slow
 def test_the_whole_lesson_at_one_seed() -> None:
     """What the lesson claims of three seeds holds for another, which it was not written by."""
     run = training_runs.whole(7)

@@ -66,7 +66,6 @@ for n in range(10**6):
 """
 
 
-@pytest.mark.slow
 def test_a_killed_process_loses_nothing_that_it_had_said(tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
     here = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}

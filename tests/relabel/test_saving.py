@@ -108,7 +108,6 @@ def test_images_are_listed(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_a_hundred_thousand_rows_are_saved_within_seconds(tmp_path: Path) -> None:
     source, target = tmp_path / "many.csv", tmp_path / "corrected.csv"
     with source.open("w", encoding="utf-8", newline="") as file:
