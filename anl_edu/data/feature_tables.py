@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ def feature_table(
     *,
     label: str = "label",
     test_label: str | None = None,
-    ignore: Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
     name: str = "table",
     seed: int = 0,
     delimiter: str = ",",
@@ -40,7 +41,8 @@ def feature_table(
 
     The first line names the columns. All columns but the label's and those to ``ignore`` are
     features and hold numbers; each is brought to mean 0 and deviation 1 of the training rows when
-    it is trained on. Labels may be any text, and are the names of the classes.
+    it is trained on. Labels may be any text, and are the names of the classes; two that only spaces
+    tell apart are refused.
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ def feature_table(
     label, test_label
         Name of the label's column; in the test file the same unless another is given.
     ignore
-        Columns that are no features: numbers of rows, remarks. The test file need not have them.
+        Columns that are no features, or the name of one: numbers of rows, remarks. The test file
+        need not have them.
     name
         What to call the set.
     delimiter, encoding
@@ -72,7 +75,9 @@ def feature_table(
     ValueError
         What is wrong with a file; the message names it, the line, the column and the value.
     """
+    ignore = (ignore,) if isinstance(ignore, str) else ignore
     rows = _read(train, label, ignore, ignore, delimiter, encoding)
+    _check_spaces(rows, label)
     classes = _sorted({*rows.labels})
     if len(classes) < 2:
         raise ValueError(f"{train}, column {label!r}: there is only one class, {classes[0]!r}")
@@ -138,6 +143,7 @@ def _read(
             raise ValueError(
                 f"{path}, line {header.line}: there is no column {column!r}; there are "
                 + ", ".join(map(repr, columns))
+                + _other_delimiter(columns)
             )
     at = columns.index(label)
     places = [i for i, column in enumerate(columns) if i != at and column not in ignore]
@@ -158,11 +164,31 @@ def _read(
     return _Rows(path, tuple(columns[i] for i in places), x, labels, lines)
 
 
+def _other_delimiter(columns: Sequence[str]) -> str:
+    """Say which delimiter may be meant, where one column holds all of the header."""
+    marks = [mark for mark in (";", "\t", ",", "|") if len(columns) == 1 and mark in columns[0]]
+    return f"; is delimiter={marks[0]!r} meant?" if marks else ""
+
+
+def _check_spaces(rows: _Rows, label: str) -> None:
+    """Refuse labels that only spaces at an end tell apart."""
+    first: dict[str, str] = {}  # without spaces -> as it was first written
+    for text, line in zip(rows.labels, rows.lines, strict=True):
+        other = first.setdefault(text.strip(), text)
+        if other != text:
+            raise ValueError(
+                f"{rows.path}, line {line}, column {label!r}: {text!r} and {other!r} would be two "
+                "classes, which only spaces tell apart"
+            )
+
+
 def _number(text: str, path: object, line: int, column: str) -> float:
     try:
         value = float(text)
     except ValueError:
         said = f"{text[:40]!r} is no number" if text.strip() else "there is no value"
+        if _DECIMAL_COMMA.fullmatch(text.strip()):
+            said += " (decimals are written with a point)"
         raise ValueError(
             f"{path}, line {line}, column {column!r}: {said}; columns that are no features can be "
             "named in `ignore`"
@@ -172,6 +198,7 @@ def _number(text: str, path: object, line: int, column: str) -> float:
     return value
 
 
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.I)
 _LARGEST = torch.finfo(torch.float32).max
 
 
