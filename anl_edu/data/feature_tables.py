@@ -6,13 +6,13 @@ import math
 import os
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from anl_edu.data.csv_text import csv_records, read_text
+from anl_edu.data.csv_text import Record, csv_records, read_text
 from anl_edu.data.images import ImageData
 
 
@@ -54,8 +54,8 @@ def feature_table(
     label, test_label
         Name of the label's column; in the test file the same unless another is given.
     ignore
-        Columns that are no features, or the name of one: numbers of rows, remarks. The test file
-        need not have them.
+        Columns that are no features, or the name of one: numbers of rows, remarks. It is enough if
+        one of the two files has them.
     name
         What to call the set.
     delimiter, encoding
@@ -76,7 +76,9 @@ def feature_table(
         What is wrong with a file; the message names it, the line, the column and the value.
     """
     ignore = (ignore,) if isinstance(ignore, str) else ignore
-    rows = _read(train, label, ignore, ignore, delimiter, encoding)
+    there = [] if isinstance(test, float | int) else _columns(test, delimiter, encoding)
+    needed = [column for column in ignore if column not in there]
+    rows = _read(train, label, ignore, needed, delimiter, encoding)
     _check_spaces(rows, label)
     classes = _sorted({*rows.labels})
     if len(classes) < 2:
@@ -130,7 +132,7 @@ def _read(
     delimiter: str,
     encoding: str,
 ) -> _Rows:
-    found = (r for r in csv_records(read_text(path, encoding), path, delimiter) if r.fields)
+    found = _records(path, delimiter, encoding)
     header = next(found, None)
     if header is None:
         raise ValueError(f"{path} is empty: its first line must name the columns")
@@ -162,6 +164,17 @@ def _read(
         raise ValueError(f"{path} has a header and no rows")
     x = torch.frombuffer(values, dtype=torch.float32).reshape(len(labels), -1).clone()
     return _Rows(path, tuple(columns[i] for i in places), x, labels, lines)
+
+
+def _records(path: str | os.PathLike[str], delimiter: str, encoding: str) -> Iterator[Record]:
+    """Yield the records that are no empty lines, the header first."""
+    return (r for r in csv_records(read_text(path, encoding), path, delimiter) if r.fields)
+
+
+def _columns(path: str | os.PathLike[str], delimiter: str, encoding: str) -> list[str]:
+    """Return the names in the header."""
+    header = next(_records(path, delimiter, encoding), None)
+    return [] if header is None else header.fields
 
 
 def _other_delimiter(columns: Sequence[str]) -> str:

@@ -155,6 +155,22 @@ def test_the_reviewers_slips_raise_the_rate_as_the_lesson_says() -> None:
     assert np.mean(found) == pytest.approx(np.mean(rates) + 0.05 * (1 - np.mean(rates)), abs=0.005)
 
 
+def test_the_test_set_is_reviewed_by_exchanging_the_files(tmp_path: Path) -> None:
+    train, test = example.write_tables(tmp_path)
+    table = data.feature_table(test, train, ignore=["id", "remark"])
+    board = relabel(table, table.y_train, [5, 2], path=tmp_path / "d.jsonl", blind=True)
+    board.decide(5, (int(table.y_train[5]) + 1) % 10)
+    board.save(tmp_path / "test-corrected.csv", test)
+    again = data.feature_table(
+        train,
+        tmp_path / "test-corrected.csv",
+        test_label="corrected_label",
+        ignore=["id", "remark", "decided_by", "reason", "label"],
+    )
+    assert (again.y_test != DIGITS.y_test).nonzero().flatten().tolist() == [5]
+    assert torch.equal(again.y_train, example.planted(0))
+
+
 @pytest.mark.slow
 def test_with_a_folder_of_images_each_call_that_the_lesson_names_works(tmp_path: Path) -> None:
     images = data.image_folder(*example.write_images(tmp_path, per_class=4), size=8)
