@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import os
@@ -51,9 +52,10 @@ def read_text(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
+        likely = "utf-16" if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "latin-1"
         raise ValueError(
             f"{path}, line {line}: byte {raw[error.start]:#04x} is not {encoding}; name the file's "
-            'own encoding, e.g. encoding="latin-1"'
+            f'own encoding, e.g. encoding="{likely}"'
         ) from None
 
 
@@ -145,10 +147,24 @@ def with_columns(
 
 
 def write_text(path: str | os.PathLike[str], parts: Iterator[str], encoding: str = "utf-8") -> None:
-    """Write text to a file, whole or not at all."""
+    """Write text to a file, whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        A character is not in this encoding; the message names both.
+    """
+    encoder = codecs.getincrementalencoder(encoding)()  # a mark at the beginning is written once
     with atomic.writing(path) as file:
-        for part in parts:
-            file.write(part.encode(encoding))
+        try:
+            for part in parts:
+                file.write(encoder.encode(part))
+            file.write(encoder.encode("", final=True))
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{path}: {error.object[error.start]!r} cannot be written in {encoding}; do "
+                "without it, or save the file that the labels came from as UTF-8 first"
+            ) from None
 
 
 def _quoted(value: str, delimiter: str) -> str:

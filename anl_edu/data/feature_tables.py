@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from anl_edu.data.csv_text import csv_records, read_text
+from anl_edu.data.csv_text import Record, csv_records, read_text
 from anl_edu.data.images import ImageData
 
 
@@ -30,7 +31,7 @@ def feature_table(
     *,
     label: str = "label",
     test_label: str | None = None,
-    ignore: Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
     name: str = "table",
     seed: int = 0,
     delimiter: str = ",",
@@ -40,7 +41,8 @@ def feature_table(
 
     The first line names the columns. All columns but the label's and those to ``ignore`` are
     features and hold numbers; each is brought to mean 0 and deviation 1 of the training rows when
-    it is trained on. Labels may be any text, and are the names of the classes.
+    it is trained on. Labels may be any text, and are the names of the classes; two that only spaces
+    tell apart are refused.
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ def feature_table(
     label, test_label
         Name of the label's column; in the test file the same unless another is given.
     ignore
-        Columns that are no features: numbers of rows, remarks. The test file need not have them.
+        Columns that are no features, or the name of one: numbers of rows, remarks. It is enough if
+        one of the two files has them.
     name
         What to call the set.
     delimiter, encoding
@@ -72,7 +75,11 @@ def feature_table(
     ValueError
         What is wrong with a file; the message names it, the line, the column and the value.
     """
-    rows = _read(train, label, ignore, ignore, delimiter, encoding)
+    ignore = (ignore,) if isinstance(ignore, str) else ignore
+    there = [] if isinstance(test, float | int) else _columns(test, delimiter, encoding)
+    needed = [column for column in ignore if column not in there]
+    rows = _read(train, label, ignore, needed, delimiter, encoding)
+    _check_spaces(rows, label)
     classes = _sorted({*rows.labels})
     if len(classes) < 2:
         raise ValueError(f"{train}, column {label!r}: there is only one class, {classes[0]!r}")
@@ -125,7 +132,7 @@ def _read(
     delimiter: str,
     encoding: str,
 ) -> _Rows:
-    found = (r for r in csv_records(read_text(path, encoding), path, delimiter) if r.fields)
+    found = _records(path, delimiter, encoding)
     header = next(found, None)
     if header is None:
         raise ValueError(f"{path} is empty: its first line must name the columns")
@@ -138,6 +145,7 @@ def _read(
             raise ValueError(
                 f"{path}, line {header.line}: there is no column {column!r}; there are "
                 + ", ".join(map(repr, columns))
+                + _other_delimiter(columns)
             )
     at = columns.index(label)
     places = [i for i, column in enumerate(columns) if i != at and column not in ignore]
@@ -158,11 +166,42 @@ def _read(
     return _Rows(path, tuple(columns[i] for i in places), x, labels, lines)
 
 
+def _records(path: str | os.PathLike[str], delimiter: str, encoding: str) -> Iterator[Record]:
+    """Yield the records that are no empty lines, the header first."""
+    return (r for r in csv_records(read_text(path, encoding), path, delimiter) if r.fields)
+
+
+def _columns(path: str | os.PathLike[str], delimiter: str, encoding: str) -> list[str]:
+    """Return the names in the header."""
+    header = next(_records(path, delimiter, encoding), None)
+    return [] if header is None else header.fields
+
+
+def _other_delimiter(columns: Sequence[str]) -> str:
+    """Say which delimiter may be meant, where one column holds all of the header."""
+    marks = [mark for mark in (";", "\t", ",", "|") if len(columns) == 1 and mark in columns[0]]
+    return f"; is delimiter={marks[0]!r} meant?" if marks else ""
+
+
+def _check_spaces(rows: _Rows, label: str) -> None:
+    """Refuse labels that only spaces at an end tell apart."""
+    first: dict[str, str] = {}  # without spaces -> as it was first written
+    for text, line in zip(rows.labels, rows.lines, strict=True):
+        other = first.setdefault(text.strip(), text)
+        if other != text:
+            raise ValueError(
+                f"{rows.path}, line {line}, column {label!r}: {text!r} and {other!r} would be two "
+                "classes, which only spaces tell apart"
+            )
+
+
 def _number(text: str, path: object, line: int, column: str) -> float:
     try:
         value = float(text)
     except ValueError:
         said = f"{text[:40]!r} is no number" if text.strip() else "there is no value"
+        if _DECIMAL_COMMA.fullmatch(text.strip()):
+            said += " (decimals are written with a point)"
         raise ValueError(
             f"{path}, line {line}, column {column!r}: {said}; columns that are no features can be "
             "named in `ignore`"
@@ -172,6 +211,7 @@ def _number(text: str, path: object, line: int, column: str) -> float:
     return value
 
 
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.I)
 _LARGEST = torch.finfo(torch.float32).max
 
 

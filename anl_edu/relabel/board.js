@@ -9,7 +9,7 @@ const ACTIONS = [
   ["u", "Undo", "U"],
   ["ArrowRight", "Forth", "→"],
 ];
-const KEYS = new Set(ACTIONS.map(([key]) => key));
+const NEED_LABELS = new Set(["Enter", " "]); // do nothing on a blind board
 
 function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -34,7 +34,9 @@ function render({ model, el }) {
   const fields = ["given", "suggested", "decided"].map((name) => [name, element("dd")]);
   const names = { given: "Label given", suggested: "Suggested", decided: "Decided" };
   const list = element("dl");
-  for (const [name, value] of fields) list.append(element("div", {}, element("dt", {}, names[name]), value));
+  const blind = model.get("view").blind;
+  for (const [name, value] of fields)
+    if (!blind || name === "decided") list.append(element("div", {}, element("dt", {}, names[name]), value));
   const status = element("p", { role: "status", "aria-live": "polite" });
   const failure = element("p", { role: "alert" });
   let waiting;
@@ -58,7 +60,9 @@ function render({ model, el }) {
   const choices = element("div", { role: "group", "aria-label": "Classes" });
   classes.forEach(([name, key], label) => choices.append(button(name, key, () => send({ label }))));
   const actions = element("div", { role: "group", "aria-label": "Actions" });
-  for (const [key, name, shown] of ACTIONS) actions.append(button(name, shown, () => send({ key })));
+  const offered = ACTIONS.filter(([key]) => !blind || !NEED_LABELS.has(key));
+  const keys = new Set(offered.map(([key]) => key));
+  for (const [key, name, shown] of offered) actions.append(button(name, shown, () => send({ key })));
 
   const root = element(
     "div",
@@ -67,8 +71,10 @@ function render({ model, el }) {
       tabindex: "0",
       role: "application",
       "aria-label":
-        "Labels to look at. A class's key chooses it, Enter accepts the suggestion, Space keeps the " +
-        "label, arrows go back and forth, U takes back.",
+        (blind ? "Rows to look at, labels hidden. " : "Labels to look at. ") +
+        "A class's key chooses it, " +
+        (blind ? "" : "Enter accepts the suggestion, Space keeps the label, ") +
+        "arrows go back and forth, U takes back.",
       "data-lm-suppress-shortcuts": "true",
     },
     element("div", { class: "seen" }, image, text, list),
@@ -82,7 +88,7 @@ function render({ model, el }) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("button") && ["Enter", " "].includes(event.key)) return; // presses it
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (!KEYS.has(key) && !known.has(key)) return;
+    if (!keys.has(key) && !known.has(key)) return;
     event.preventDefault();
     if (!event.repeat || key.startsWith("Arrow")) send({ key });
   });
@@ -93,7 +99,7 @@ function render({ model, el }) {
     image.hidden = !view.image;
     text.hidden = !view.picture;
     image.src = view.image || "data:,";
-    image.alt = `Training row ${view.row}`;
+    image.alt = view.alt;
     text.textContent = view.picture;
     for (const [name, value] of fields) value.textContent = view[name] || "nothing yet";
     status.textContent = view.status;

@@ -20,6 +20,7 @@ from anl_edu.relabel.saving import COLUMNS, save
 from anl_edu.teach.pictures import png
 
 KEPT, ACCEPTED, CHOSEN = "label kept", "suggestion accepted", "another class chosen"
+BLIND = "decided without seeing the label"
 SIDE = 224  # pixels of a picture read from a file
 Picture = Callable[[int], Tensor | str]
 
@@ -37,6 +38,8 @@ class Board:
         Place in ``rows`` of the one that is shown.
     decisions : Decisions
         What has been decided, and the file that holds it.
+    blind : bool
+        Whether the label given and the suggestion are hidden.
     """
 
     def __init__(
@@ -47,16 +50,21 @@ class Board:
         decisions: Decisions,
         by: str,
         picture: Picture | None,
+        blind: bool = False,
     ) -> None:
         if not rows:
             raise ValueError("there is no label to look at: rows is empty")
-        N = len(data.y_train)
+        N, K = len(data.y_train), data.num_classes
         if tuple(suggested.shape) != (N,):
             raise ValueError(
                 f"suggested must be ({N},), a class a row, got {tuple(suggested.shape)}"
             )
+        for what, values, count in (("rows", rows, N), ("suggested", suggested.tolist(), K)):
+            outside = [value for value in values if not 0 <= value < count]
+            if outside:
+                raise ValueError(f"{what} must lie in 0..{count - 1}, but hold {outside[0]}")
         self.data, self.suggested, self.rows = data, suggested, tuple(int(row) for row in rows)
-        self.decisions, self.by = decisions, by
+        self.decisions, self.by, self.blind = decisions, by, blind
         self._picture = picture or self._own_picture
         self.keys = keys_of(data.classes)
         self.said = ""  # what came of the last key
@@ -71,12 +79,13 @@ class Board:
         Parameters
         ----------
         row
-            Which, 0..N-1.
+            Which training row, 0..N-1 (of a file of which a share was held back, the board shows
+            both: row 21 (training row 17)).
         label
             The class, by number or by name.
         why
             On what grounds; by default whether the label was kept, the suggestion accepted or
-            another class chosen.
+            another class chosen, or that neither could be seen.
 
         Raises
         ------
@@ -88,8 +97,8 @@ class Board:
             raise ValueError(f"there is no row {row}: they are 0..{len(self.suggested) - 1}")
         given, hint = int(self.data.y_train[row]), int(self.suggested[row])
         usual = KEPT if k == given else ACCEPTED if k == hint else CHOSEN
-        self.decisions.put(row, Decision(k, self.by, why or usual))
-        self.said = f"Row {row}: {self._told(row)}. Written."
+        self.decisions.put(row, Decision(k, self.by, why or (BLIND if self.blind else usual)))
+        self.said = f"Row {self._number(row)}: {self._told(row)}. Written."
         if row == self.rows[self.at]:
             following = self._next_open(self.at)
             self.at = min(self.at + 1, len(self.rows) - 1) if following is None else following
@@ -101,7 +110,7 @@ class Board:
         if row is None:
             self.said = "There is nothing to take back."
         else:
-            self.said = f"Row {row}: taken back. Written."
+            self.said = f"Row {self._number(row)}: taken back. Written."
             if row in self.rows:
                 self.at = self.rows.index(row)
         self._changed()
@@ -116,6 +125,8 @@ class Board:
 
     def press(self, key: str, shown: int | None = None) -> None:
         """Do what a key does: a class's key, Enter, Space, U, ArrowLeft or ArrowRight.
+
+        On a blind board Enter and Space do nothing.
 
         Parameters
         ----------
@@ -133,14 +144,14 @@ class Board:
             self.undo()
         elif shown not in (None, row):
             self._changed()
-        elif key == "Enter":
+        elif key == "Enter" and not self.blind:
             self.decide(row, int(self.suggested[row]))
-        elif key == " ":
+        elif key == " " and not self.blind:
             self.decide(row, int(self.data.y_train[row]))
         elif letter in self.keys:
             self.decide(row, self.keys.index(letter))
         else:
-            self.said = f"The key {key} does nothing here."
+            self.said = f"The key {'Space' if key == ' ' else key} does nothing here."
             self._changed()
 
     # --- what came of it --------------------------------------------------------------------------
@@ -177,7 +188,8 @@ class Board:
         source
             The file that the training rows came from (`data.feature_table`). All of it is kept, to
             the character, with three columns added. Without one, of images, a list of them is
-            written: their files or their numbers, and the labels given.
+            written: their files or their numbers (of a file's rows, from 0 after the header), and
+            the labels given.
         label
             Name of the label's column in ``source``.
         columns
@@ -190,7 +202,7 @@ class Board:
         ------
         ValueError
             ``target`` is ``source``; ``source`` is no longer the file that was read, or has columns
-            of these names.
+            of these names; or the encoding lacks a character of what was decided.
         """
         save(
             target, self.data, self.decisions.of_row, source,
@@ -204,7 +216,8 @@ class Board:
         """Where the reader is, in words."""
         done = len(self.rows) - len(self.open)
         row = self.rows[self.at]
-        where = f"{self.at + 1} of {len(self.rows)}: row {row}, {self._told(row)}."
+        told = f"row {self._number(row)}, {self._told(row)}"
+        where = f"{self.at + 1} of {len(self.rows)}: {told}."
         left = (
             "All are decided."
             if done == len(self.rows)
@@ -220,10 +233,12 @@ class Board:
         decision = self.decisions.of_row.get(row)
         return {
             "row": row,
+            "alt": f"Row {self._number(row)}",
+            "blind": self.blind,
             "picture": picture if isinstance(picture, str) else "",
             "image": "" if isinstance(picture, str) else png(picture),
-            "given": self.data.classes[int(self.data.y_train[row])],
-            "suggested": self.data.classes[int(self.suggested[row])],
+            "given": "" if self.blind else self.data.classes[int(self.data.y_train[row])],
+            "suggested": "" if self.blind else self.data.classes[int(self.suggested[row])],
             "decided": "" if decision is None else self.data.classes[decision.label],
             "status": self.status,
         }
@@ -232,14 +247,15 @@ class Board:
         """Return the board as it stands, in HTML, for pages without a kernel."""
         view = {name: html.escape(str(value)) for name, value in self.view.items()}
         seen = (
-            f"<img src='{view['image']}' alt='Training row {view['row']}' "
+            f"<img src='{view['image']}' alt='{view['alt']}' "
             "style='width:9em;image-rendering:pixelated'>"
             if view["image"]
             else f"<pre>{view['picture']}</pre>"
         )
+        labels = f"Label given: <b>{view['given']}</b>. Suggested: <b>{view['suggested']}</b>. "
         return (
-            f"<div class='anl-relabel-still'>{seen}<p>Label given: <b>{view['given']}</b>. "
-            f"Suggested: <b>{view['suggested']}</b>. Decided: <b>{view['decided'] or 'nothing yet'}"
+            f"<div class='anl-relabel-still'>{seen}<p>{'' if self.blind else labels}"
+            f"Decided: <b>{view['decided'] or 'nothing yet'}"
             "</b>.</p><p>A picture of the board: run this cell to decide, by keyboard or mouse.</p>"
             "</div>"
         )
@@ -269,9 +285,18 @@ class Board:
         order = [*range(after + 1, len(self.rows)), *range(0, after + 1)]
         return next((i for i in order if self.rows[i] not in self.decisions.of_row), None)
 
+    def _number(self, row: int) -> str:
+        """Give the row's place in the full set, and among the training rows if that is another."""
+        places = self.data.train_index
+        place = row if places is None else int(places[row])
+        return str(row) if place == row else f"{place} (training row {row})"
+
     def _told(self, row: int) -> str:
         given = self.data.classes[int(self.data.y_train[row])]
         decision = self.decisions.of_row.get(row)
+        if self.blind:
+            said = "open" if decision is None else f"decided {self.data.classes[decision.label]}"
+            return f"labels hidden, {said}"
         if decision is None:
             suggested = self.data.classes[int(self.suggested[row])]
             return f"labelled {given}, suggested {suggested}"
@@ -312,6 +337,7 @@ def relabel(
     path: str | os.PathLike[str],
     by: str = "reviewer",
     picture: Picture | None = None,
+    blind: bool = False,
 ) -> Board:
     """Open a board on which labels are looked at one by one; a notebook shows it.
 
@@ -333,14 +359,18 @@ def relabel(
         Who decides.
     picture
         Row -> what to show of it: uint8 (C, H, W), or text. By default images, or a row's features.
+    blind
+        Show neither the label given nor the suggestion, so that an honest sample can be judged by
+        what is in the picture; Enter and Space then do nothing. Give such a sample a ``path`` of
+        its own.
 
     Raises
     ------
     ValueError
-        ``path`` is about other data or labels, ``rows`` is empty, or ``suggested`` has another
-        shape.
+        ``path`` is about other data or labels; ``rows`` is empty or names one that is not there;
+        ``suggested`` has another shape, or a class that is not there.
     """
     chosen = range(len(data.y_train)) if rows is None else rows
     order = [int(row) for row in chosen]
     suggested = torch.as_tensor(suggested)
-    return Board(data, suggested, order, Decisions(path, data), by, picture)
+    return Board(data, suggested, order, Decisions(path, data), by, picture, blind)

@@ -71,12 +71,16 @@ def save(
 
 
 def listing(data: ImageData, delimiter: str = ",") -> str:
-    """Return a CSV text that lists the training images, by file or by number, and their labels."""
+    """Return a CSV text that lists the training images, by file or by number, and their labels.
+
+    The number is the place in the full set (``train_index``), where that is known.
+    """
     x: Images = data.x_train
     if isinstance(x, ImageFiles):
         head, names = "image", [x.path(i).relative_to(x.root).as_posix() for i in range(len(x))]
     else:
-        head, names = "row", [str(i) for i in range(len(x))]
+        places = range(len(x)) if data.train_index is None else data.train_index.tolist()
+        head, names = "row", [str(place) for place in places]
     labels = (data.classes[k] for k in data.y_train.tolist())
     made = io.StringIO(newline="")
     rows = [(head, "label"), *zip(names, labels, strict=True)]

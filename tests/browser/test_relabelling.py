@@ -135,6 +135,29 @@ def test_decided_by_keyboard_interrupted_and_resumed(
     assert [rows[row][-3] for row in ROWS[:3]] == [str(label) for label, _ in three.values()]
 
 
+BLIND = OPEN.replace("path=", "blind=True, path=").replace("decisions.jsonl", "sample.jsonl")
+
+
+def test_a_blind_board_shows_no_label(page: Page, address: str, folder: Path) -> None:
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(BLIND)])
+    book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(book, folder / "blind.ipynb")
+    lab.open_notebook(page, address, "blind.ipynb")
+    assert lab.run_all(page) == []
+    board = page.locator(".anl-relabel")
+    status = board.get_by_role("status")
+    expect(status).to_have_text(f"1 of 6: row {ROWS[0]}, labels hidden, open. 0 decided, 6 open.")
+    assert board.locator("dt").all_inner_texts() == ["Decided"]
+    actions = board.get_by_role("group", name="Actions").get_by_role("button")
+    assert [name.split()[0] for name in actions.all_inner_texts()] == ["Back", "Undo", "Forth"]
+    board.focus()
+    for key in ("Enter", "Space"):  # would accept or keep what nobody sees
+        page.keyboard.press(key)
+    press(page, status, "7", f"Row {ROWS[0]}: labels hidden, decided 7. Written. 2 of 6")
+    expect(status).to_contain_text("1 decided, 5 open.")
+    assert faults(page) == []
+
+
 def faults(page: Page) -> list[str]:
     """What axe finds serious or critical in the board as it stands."""
     how = {"resultTypes": ["violations"], "preload": False}

@@ -110,3 +110,23 @@ def test_another_encoding_is_named_and_can_be_read(tmp_path: Path) -> None:
     assert (tmp_path / "other.csv").read_bytes() == path.read_bytes()
     with pytest.raises(FileNotFoundError, match="there is no file"):
         read_text(tmp_path / "none.csv")
+    (tmp_path / "wide.csv").write_bytes("a,label\n1,x\n".encode("utf-16"))
+    with pytest.raises(ValueError, match=r'is not utf-8; .*encoding="utf-16"'):
+        read_text(tmp_path / "wide.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_a_file_comes_back_in_its_encoding(tmp_path: Path, encoding: str) -> None:
+    """Also where it begins with a mark, which is written once and not before each piece."""
+    path, other = tmp_path / "some.csv", tmp_path / "other.csv"
+    path.write_bytes("a,label\r\n1,é\r\n\r\n2,x".encode(encoding))
+    columns = {"new": lambda n, fields: f"ü{n}"}
+    write_text(other, with_columns(read_text(path, encoding), columns, path), encoding)
+    assert other.read_bytes() == "a,label,new\r\n1,é,ü0\r\n\r\n2,x,ü1".encode(encoding)
+
+
+def test_a_character_that_the_encoding_lacks_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    with pytest.raises(ValueError, match=r"some.csv: '手' cannot be written in latin-1; .*UTF-8"):
+        write_text(path, iter(["a", "b手"]), "latin-1")
+    assert not path.exists()

@@ -60,6 +60,16 @@ def test_classes_that_are_numbers_are_in_their_order(tmp_path: Path) -> None:
         ("x,label\n1,a\n2,a\n", "column 'label': there is only one class, 'a'"),
         ("x,label\n1,a\n2\n", "line 3: the header has 2 columns, here are 1"),
         ('x,label\n"1\n",a\n2,b\n?,c\n', r"line 5, column 'x': '\?' is no number"),
+        (
+            "x;y;label\n1,5;2;a\n",
+            r"no column 'label'; there are 'x;y;label'; is delimiter=';' meant",
+        ),
+        ("x\tlabel\n1\ta\n", r"no column 'label'; .* is delimiter='\\t' meant"),
+        ('x,label\n1,a\n"-1,5",b\n', r"'-1,5' is no number \(decimals are written with a point\)"),
+        (
+            "x,label\n1,cat\n2,dog\n3,cat \n",
+            "line 4, column 'label': 'cat ' and 'cat' would be two",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
@@ -88,6 +98,8 @@ def test_a_test_file_may_lack_what_is_ignored_and_name_its_label_otherwise(tmp_p
     )
     assert (found.y_train.tolist(), found.y_test.tolist()) == ([1, 0], [0])
     assert found.x_test.flatten().tolist() == [3]
+    with pytest.raises(ValueError, match=r"some.csv, line 1: there is no column 'ID'"):
+        data.feature_table(train, test, ignore="ID")  # one name, not two letters
     with pytest.raises(ValueError, match=r"some.csv, line 1: there is no column 'ID'"):
         data.feature_table(train, test, ignore=["ID"])
 

@@ -111,6 +111,11 @@ def test_deciding_from_python(tmp_path: Path) -> None:
         board(tmp_path, rows=[])
     with pytest.raises(ValueError, match=r"suggested must be \(12,\)"):
         relabel(some_data(), SUGGESTED[:3], path=tmp_path / "some.jsonl")
+    for row in (12, -1):
+        with pytest.raises(ValueError, match=rf"rows must lie in 0\.\.11, but hold {row}"):
+            board(tmp_path, rows=[3, row])
+    with pytest.raises(ValueError, match=r"suggested must lie in 0\.\.2, but hold 9"):
+        relabel(some_data(), torch.full((12,), 9), path=tmp_path / "some.jsonl")
     assert board(tmp_path, rows=None).rows == tuple(range(12))
 
 
@@ -126,6 +131,21 @@ def test_each_class_has_a_key_of_its_own() -> None:
     assert "u" not in keys
     hundred = keys_of([f"class {i}" for i in range(100)])
     assert len([key for key in hundred if key]) == 35  # the others have buttons
+
+
+@pytest.mark.parametrize(
+    ("classes", "keys"),
+    [
+        (["grade 1", "grade 2", "grade 3"], "123"),
+        (["01", "02", "03"], "123"),
+        ([f"class {i}" for i in range(1, 11)], "1234567890"),
+        (["none", "grade 1", "grade 2"], "012"),
+        (["a1", "b1", "c2"], "032"),  # 1 would be a guess
+        (["2", "grade 2", "grade 0"], "210"),
+    ],
+)
+def test_a_class_that_ends_in_a_digit_has_it_for_a_key(classes: list[str], keys: str) -> None:
+    assert keys_of(classes) == [*keys]
 
 
 def test_what_is_shown(tmp_path: Path) -> None:
@@ -176,3 +196,46 @@ def test_rows_of_features_are_shown_as_numbers(tmp_path: Path) -> None:
     some = relabel(data, SUGGESTED, [3], path=tmp_path / "some.jsonl")
     assert some.view["picture"] == "0.8571, 1"
     assert some.view["image"] == ""
+
+
+def test_a_blind_board_hides_what_it_must_not_tell(tmp_path: Path) -> None:
+    """Whatever the labels given and suggested are, it shows the same."""
+
+    def seen(given: int, suggested: int) -> list[Any]:
+        data = replace(some_data(), y_train=torch.full((12,), given))
+        path = tmp_path / f"{given}{suggested}.jsonl"
+        blind = relabel(data, torch.full((12,), suggested), [4, 7, 2], path=path, blind=True)
+        shown: list[Any] = []
+        blind.watchers.append(lambda: shown.append((blind.view, blind.still())))
+        blind._changed()
+        for key in ("Enter", " ", "2", "1", "u", "ArrowLeft", "ArrowRight", "0"):
+            blind.press(key)
+        decided = {row: d.label for row, d in blind.decisions.of_row.items()}
+        assert decided == {4: 2, 7: 0}  # Enter and Space decided nothing
+        assert {d.why for d in blind.decisions.of_row.values()} == {
+            "decided without seeing the label"
+        }
+        return shown
+
+    cases = [seen(given, suggested) for given in range(3) for suggested in range(3)]
+    assert all(case == cases[0] for case in cases)
+    (view, still), *_ = cases[0]
+    assert view["given"] == view["suggested"] == ""
+    assert "Label given" not in still
+    assert "The key Enter does nothing" in cases[0][1][0]["status"]
+    assert "Row 4: labels hidden, decided eight. Written." in cases[0][3][0]["status"]
+
+
+def test_rows_are_shown_by_their_place_in_the_file(tmp_path: Path) -> None:
+    """Where a share was held back, training row 4 is another row of the file."""
+    data = replace(some_data(), train_index=torch.arange(12) * 2)
+    some = relabel(data, SUGGESTED, [4, 0], path=tmp_path / "some.jsonl")
+    assert some.view["alt"] == "Row 8 (training row 4)"
+    assert "alt='Row 8 (training row 4)'" in some.still()
+    assert some.status.startswith("1 of 2: row 8 (training row 4), labelled two")
+    some.press("Enter")
+    assert some.status.startswith(
+        "Row 8 (training row 4): two becomes eight. Written. 2 of 2: row 0,"
+    )
+    some.press("u")
+    assert some.status.startswith("Row 8 (training row 4): taken back.")

@@ -84,6 +84,18 @@ def test_another_file_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     assert source.read_bytes() == HARD.encode()
 
 
+def test_a_name_that_the_encoding_lacks_is_said_and_nothing_lost(tmp_path: Path) -> None:
+    source, target = tmp_path / "some.csv", tmp_path / "corrected.csv"
+    source.write_bytes("x,label\n1,é\n2,b\n3,b\n".encode("latin-1"))
+    found = data.feature_table(source, 0.3, encoding="latin-1")
+    board = relabel(found, found.y_train, path=tmp_path / "d.jsonl", by="手")
+    board.press(" ")
+    with pytest.raises(ValueError, match="'手' cannot be written in latin-1"):
+        board.save(target, source, encoding="latin-1")
+    assert not target.exists()
+    assert len(board.decisions.of_row) == 1
+
+
 def test_images_are_listed(tmp_path: Path) -> None:
     board = relabel(some_data(), some_data().y_train, path=tmp_path / "d.jsonl")
     board.decide(1, "eight")
@@ -92,6 +104,15 @@ def test_images_are_listed(tmp_path: Path) -> None:
         ["row", "label", "corrected_label", "decided_by", "reason"],
         ["0", "one", "one", "", ""],
         ["1", "two", "eight", "reviewer", "another class chosen"],
+    ]
+    part = some_data().part(torch.tensor([5, 2, 9]))  # listed by their place in the full set
+    some = relabel(part, part.y_train, path=tmp_path / "part.jsonl")
+    some.decide(1, "one")
+    some.save(tmp_path / "part.csv")
+    assert [row[:3] for row in rows_of(tmp_path / "part.csv")[1:]] == [
+        ["5", "eight", "eight"],
+        ["2", "eight", "one"],
+        ["9", "one", "one"],
     ]
     for name in ("a, b/x.png", 'c/"y".png'):
         path = tmp_path / "images" / name

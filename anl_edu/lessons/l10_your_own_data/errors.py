@@ -17,7 +17,7 @@ from anl_edu import data
 from anl_edu.lessons.l10_your_own_data.example import planted
 
 
-def out_of_fold(x: Tensor, y: Tensor, folds: int = 5, seed: int = 0) -> NDArray[np.float64]:
+def out_of_fold(x: Tensor, y: Tensor, K: int, folds: int = 5, seed: int = 0) -> NDArray[np.float64]:
     """Return (N, K) probabilities of each row by a model that has not seen its label.
 
     Parameters
@@ -26,10 +26,22 @@ def out_of_fold(x: Tensor, y: Tensor, folds: int = 5, seed: int = 0) -> NDArray[
         (N, D) features.
     y
         (N,) labels as given.
+    K
+        Number of classes.
     folds
         The rows are dealt into so many parts; a logistic regression learns from all but one, and
         speaks about that one.
+
+    Raises
+    ------
+    ValueError
+        A class has fewer rows than there are folds, so that some model would not know it.
     """
+    few, k = torch.bincount(y, minlength=K).min(0)
+    if few < folds:
+        raise ValueError(
+            f"class {k} has {few} rows: every class needs at least {folds}, one a fold"
+        )
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
     split = StratifiedKFold(folds, shuffle=True, random_state=seed)
     return cross_val_predict(model, x.numpy(), y.numpy(), cv=split, method="predict_proba")
@@ -69,7 +81,7 @@ def found_by(order: str, seed: int = 0) -> tuple[tuple[int, ...], int]:
     """
     digits, y = data.load("digits"), planted(seed)
     wrong = (y != digits.y_train).numpy()
-    P = out_of_fold(digits.x_train.flatten(1).double() * 16 / 255, y, seed=seed)
+    P = out_of_fold(digits.x_train.flatten(1).double() * 16 / 255, y, K=10, seed=seed)
     own = P[np.arange(len(y)), y.numpy()]
     others = P.copy()
     others[np.arange(len(y)), y.numpy()] = 0

@@ -208,8 +208,9 @@ register(
         name="10-thresholds",
         lesson=10,
         difficulty=2,
-        task="Write thresholds(P, labels), K numbers: for each class k, the mean probability "
-        "P[n, k] that the model gives it over the rows that are labelled k.",
+        task="Write thresholds(P, labels) of two tensors, (N, K) and (N,), K numbers: for each "
+        "class k, the mean probability P[n, k] that the model gives it over the rows that are "
+        "labelled k.",
         judge=judge_function(_thresholds, _cases(), _THRESHOLD_MISTAKES),
         hints={
             "all-rows": "this is the mean over all rows. Only those labelled k count for class k.",

@@ -76,7 +76,7 @@ def whole(seed: int) -> Whole:
         table = data.feature_table(*files, ignore=["id", "remark"])
         given = table.y_train
         wrong = given != truth
-        P = errors.out_of_fold(table.x_train.flatten(1), given, seed=seed)
+        P = errors.out_of_fold(table.x_train.flatten(1), given, table.num_classes, seed=seed)
         rows = find_label_issues(
             given.numpy(), P, return_indices_ranked_by="self_confidence", n_jobs=1
         )
