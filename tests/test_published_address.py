@@ -271,6 +271,11 @@ def test_before_that_the_badge_leads_to_colab_and_says_what_to_bring(tool: Modul
     assert "`pip wheel --no-deps .`" in words
 
 
+@pytest.mark.parametrize(("name", "kind"), [("03-x.ipynb", "lesson"), ("labs/x.ipynb", "lab")])
+def test_before_that_a_badge_says_what_it_is_under(tool: ModuleType, name: str, kind: str) -> None:
+    assert f"To run this {kind} there" in tool.badge_cell(None, name)[0]
+
+
 @pytest.mark.parametrize("name", ["colab", "binder"])
 def test_a_badge_is_small_and_has_its_drawing(tool: ModuleType, name: str) -> None:
     png = tool.picture(name)

@@ -29,10 +29,10 @@ BADGES = ROOT / "tools" / "badges"
 BADGE = "badge"  # the id of the cell
 COLAB, BINDER = "https://colab.research.google.com/", "https://mybinder.org/v2/gh"
 UPLOAD = (
-    "To run this lesson there, upload it (File > Upload notebook), and to the files at its left "
+    "To run this {kind} there, upload it (File > Upload notebook), and to the files at its left "
     "the package's wheel, which `pip wheel --no-deps .` makes in the project's folder."
 )
-UPLOAD_LAB = "To run this notebook there, upload it (File > Upload notebook)."
+UPLOAD_LAB = "To run this lab there, upload it (File > Upload notebook)."
 
 FROM_PUBLISHED = """\
 import importlib.util
@@ -145,9 +145,10 @@ def badge_cell(where: Published | None, notebook: str) -> tuple[str, dict[str, d
     there whenever a lesson is opened. PNG, because JupyterLab shows no attached SVG. A lab's badge
     leads to no notebook: where the project is published lies the one with the solutions.
     """
+    of_lab = notebook.startswith("labs/")
     if where is None:
-        links, words = {"colab": COLAB}, [UPLOAD]
-    elif notebook.startswith("labs/"):
+        links, words = {"colab": COLAB}, [UPLOAD.format(kind="lab" if of_lab else "lesson")]
+    elif of_lab:
         links, words = {"colab": COLAB}, [UPLOAD_LAB]
     else:
         links, words = {"colab": where.colab(notebook), "binder": where.binder(notebook)}, []

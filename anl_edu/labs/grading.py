@@ -4,9 +4,11 @@ A hidden cell loads it afresh from disk, whatever was done to it before:
 
     import importlib, sys
     sys.modules.pop("anl_edu.labs.grading", None)
-    grading = importlib.import_module("anl_edu.labs.grading")
-    me = grading.own(1, STUDENT)
-    grading.function(ce_table, reference, inputs)
+    _grading = importlib.import_module("anl_edu.labs.grading")
+    _me = _grading.own(1, STUDENT)
+    _grading.function(ce_table, reference, inputs)
+
+Its names begin with an underscore: a student's helper of the same name would be lost otherwise.
 
 **Threat model.** The student's code and the test run in one Python process, so nothing here stops
 somebody who takes Python apart. It stops what a notebook cell does by simple means: functions of
@@ -148,9 +150,9 @@ def gradient(
 
 
 def number(answer: Any, right: float, *, rtol: float = 1e-3, atol: float = 1e-9) -> None:
-    """Compare one number."""
+    """Compare one number, which may stand in brackets: `one`."""
     _genuine()
-    compare(numbers(answer), float(right), "the number", rtol=rtol, atol=atol)
+    compare(one(answer), float(right), "the number", rtol=rtol, atol=atol)
     _passed()
 
 
@@ -222,6 +224,17 @@ def numbers(value: Any) -> Any:
     if kind.__module__ == "numpy":
         return numbers(value.tolist())
     raise WrongAnswerError(f"tensors or numbers are needed, not {kind.__name__}")
+
+
+def one(value: Any) -> Any:
+    """Return `numbers` without brackets round a single entry: one number is one number.
+
+    The checks take it so: the slope of a batch of one sample has shape (1,).
+    """
+    given = numbers(value)
+    while given.__class__ is list and len(given) == 1:
+        given = given[0]
+    return given
 
 
 def plain(value: Any) -> Any:

@@ -244,14 +244,13 @@ def _one(answer: Any) -> float:
 
 def _by_p_y(norms: Tensor, p_y: Tensor, edges: Tensor) -> Tensor:
     place = torch.bucketize(p_y, edges[1:-1], right=True)
-    groups = [norms[place == b] for b in range(len(edges) - 1)]
-    return torch.stack([part.mean() if len(part) else part.new_tensor(-1.0) for part in groups])
+    return torch.stack([norms[place == b].mean() for b in range(len(edges) - 1)])  # NaN: empty
 
 
 def _bins(norms: Tensor, p_y: Tensor, edges: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
     pairs = pairwise(edges)
     parts = [norms[(a <= p_y) & (p_y < b)] for a, b in pairs]
-    return torch.stack([of(part) if len(part) else norms.new_tensor(-1.0) for part in parts])
+    return torch.stack([of(part) for part in parts])
 
 
 _BIN_MISTAKES: dict[str, Callable[[Tensor, Tensor, Tensor], Any]] = {
@@ -259,12 +258,13 @@ _BIN_MISTAKES: dict[str, Callable[[Tensor, Tensor, Tensor], Any]] = {
         [
             n[torch.bucketize(p, edges[1:-1], right=True) == b].sum()
             if (torch.bucketize(p, edges[1:-1], right=True) == b).any()
-            else n.new_tensor(-1.0)
+            else n.new_tensor(math.nan)
             for b in range(len(edges) - 1)
         ]
     ),
     "one-lost": partial(_bins, of=torch.mean),
-    "empty-zero": lambda n, p, edges: _by_p_y(n, p, edges).clamp(min=0),
+    "empty-zero": lambda n, p, edges: _by_p_y(n, p, edges).nan_to_num(0.0),
+    "empty-number": lambda n, p, edges: _by_p_y(n, p, edges).nan_to_num(-1.0),
     "of-p": lambda n, p, edges: _by_p_y(p, p, edges),
 }
 _NORMS = torch.tensor([0.4, 1.2, 0.3, 0.9, 0.2, 0.05, 0.7, 0.1], dtype=torch.float64)
@@ -273,20 +273,24 @@ _EDGES = torch.tensor([0, 0.1, 0.5, 0.8, 0.9, 1], dtype=torch.float64)
 
 
 def _no_nan(answer: Any) -> Any:
-    """Let the function of an answer say -1 where it says NaN, which equals nothing."""
+    """Let a function say -1 where it says NaN, which equals nothing, and -2 where it is negative.
+
+    No mean length is negative, so what is may stand for no NaN.
+    """
     if not callable(answer):
         return answer
 
     def told(norms: Tensor, p_y: Tensor, edges: Tensor) -> Tensor:
         given = as_numbers(answer(norms, p_y, edges))
-        return torch.where(given.isnan(), torch.full_like(given, -1.0), given)
+        return given.masked_fill(given < 0, -2.0).masked_fill(given.isnan(), -1.0)
 
     return told
 
 
 def _judge_bins(me: Variant) -> Judge:
     inputs = [(_NORMS, _P_Y, _EDGES), (_NORMS[:4], _P_Y[:4], _EDGES[[0, 2, 5]])]
-    plain = judge_function(_by_p_y, inputs, _BIN_MISTAKES)
+    mistakes = {key: _no_nan(wrong) for key, wrong in _BIN_MISTAKES.items()}
+    plain = judge_function(_no_nan(_by_p_y), inputs, mistakes)
     return lambda answer: plain(_no_nan(answer))
 
 
@@ -410,6 +414,7 @@ QUESTIONS = [
             "sum": "this is the sum in each bin; the mean is asked for.",
             "one-lost": "p_y = 1 lies in the last bin, whose upper edge counts.",
             "empty-zero": "an empty bin says 0, as if the loss did not listen there; NaN.",
+            "empty-number": "an empty bin says a negative number, and no mean length is one; NaN.",
             "of-p": "this is the mean of p_y, not of the lengths.",
         },
         numbers=first_values(lambda me: [(_NORMS, _P_Y, _EDGES)]),

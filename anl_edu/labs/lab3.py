@@ -26,12 +26,13 @@ def _judge_matrix(me: Variant) -> Judge:
         T = as_numbers(answer)
         if T.shape != (me.K, me.K):
             raise AnswerError(f"T must be ({me.K}, {me.K}), not {tuple(T.shape)}")
-        if not ((T >= 0) & (T <= 1)).all():
+        if not ((T >= -1e-9) & (T <= 1 + 1e-9)).all():  # rounding, in a row closed by subtraction
             return "range"
         if not torch.allclose(T.sum(1), T.new_ones(me.K), atol=1e-6, rtol=0):
             columns = torch.allclose(T.sum(0), T.new_ones(me.K), atol=1e-6, rtol=0)
             return "columns" if columns else "rows"
-        if (T.argmax(1) != torch.arange(me.K)).any():
+        others = T.masked_fill(torch.eye(me.K, dtype=torch.bool), -1.0).amax(1)
+        if (others >= T.diagonal()).any():
             return "diagonal"
         rate = 1 - T.diagonal().mean().item()
         if not low - 1e-9 <= rate <= high + 1e-9:
@@ -75,7 +76,7 @@ def _excess(y: Tensor, noisy: Tensor, T: Tensor) -> Tensor:
     K = len(T)
     counts = torch.bincount(y * K + noisy, minlength=K * K).view(K, K).double()
     n = counts.sum(1, keepdim=True)
-    spread = (n * T * (1 - T)).sqrt()
+    spread = (n * T * (1 - T)).clamp(min=0).sqrt()
     return torch.where(spread > 0, (counts - n * T) / spread.clamp(min=1e-12), spread)
 
 
@@ -227,7 +228,8 @@ def _judge_table(me: Variant) -> Judge:
     def judge(answer: Any) -> str | None:
         if not isinstance(answer, list | tuple) or len(answer) != 3:
             raise AnswerError("three things are needed: the table, the records, the chosen weight")
-        table, records, weight = answer
+        table, records, chosen = answer
+        weight = as_numbers(chosen).item()  # a tensor is no key of the records
         rows = {"ce": ("ce", 0.0), "anl-ce": ("anl-ce", 0.0), "anl-ce + er": ("anl-ce", weight)}
         if not isinstance(table, Mapping) or set(table) != set(rows):
             raise AnswerError("the rows must be " + ", ".join(rows))
@@ -270,16 +272,16 @@ def _judge_chosen(me: Variant) -> Judge:
 QUESTIONS = [
     Question(
         "3.1",
-        "Write T, (K, K): your noise. Rows sum to 1, the diagonal is each row's largest, the rate "
-        "lies in your band, and T is not symmetric.",
+        "Write T, (K, K): your noise. Rows sum to 1, the diagonal is larger than all else in its "
+        "row, the rate lies in your band, and T is not symmetric.",
         _judge_matrix,
         {
             "range": "probabilities lie between 0 and 1.",
             "rows": "each *row* must sum to 1: every image of class i gets some label.",
             "columns": "the columns sum to 1, the rows do not: T[i, j] takes true class i to label "
             "j, so you want the transpose.",
-            "diagonal": "in some row another label is likelier than the true one: no loss could "
-            "know which of them is meant.",
+            "diagonal": "in some row another label is at least as likely as the true one: no loss "
+            "could know which of them is meant.",
             "symmetric": "T equals its transpose, nearly: let some confusion go one way only.",
         },
         numbers=_told,
@@ -301,7 +303,7 @@ QUESTIONS = [
     Question(
         "3.4",
         "Write excess(y, noisy, T): (K, K), by how many standard deviations each cell's count lies "
-        "above what T promises; 0 where T[i, j] is 0 or 1.",
+        "above what T promises; 0 where T[i, j] is 0 or 1, to within rounding.",
         lambda me: judge_function(_excess, [_counted(3, 60), _counted(4, 200)], _EXCESS_MISTAKES),
         {
             "turned": "the sign is turned: counted minus expected.",

@@ -10,22 +10,22 @@ from anl_edu.labs.plain import Row, Rows
 def faults(T: Rows, K: int) -> Row:
     """Return what keeps T from being a matrix with its largest on the diagonal; 0s where nothing.
 
-    Whether its shape is wrong, then how many entries lie outside 0..1, rows that do not sum to 1,
-    and rows in which some entry is larger than the diagonal's.
+    Whether its shape is wrong, then how many entries lie outside 0..1, by more than rounding, rows
+    that do not sum to 1, and rows in which some other entry is as large as the diagonal's.
     """
     if len(T) != K or any(len(row) != K for row in T):
         return [1.0, 0.0, 0.0, 0.0]
-    outside = sum(not 0 <= v <= 1 for row in T for v in row)
+    outside = sum(not -1e-9 <= v <= 1 + 1e-9 for row in T for v in row)
     sums = sum(abs(math.fsum(row) - 1) > 1e-6 for row in T)
-    smaller = sum(row[i] < max(row) for i, row in enumerate(T))
-    return [0.0, float(outside), float(sums), float(smaller)]
+    rivals = sum(max(row[:i] + row[i + 1 :]) >= row[i] for i, row in enumerate(T))
+    return [0.0, float(outside), float(sums), float(rivals)]
 
 
 def misfits(T: Rows, K: int, low: float, high: float) -> Row:
     """Return whether T's rate lies outside its band, and whether T equals its transpose, nearly."""
     rate = 1 - math.fsum([T[i][i] for i in range(K)]) / K
     apart = max(abs(T[i][j] - T[j][i]) for i in range(K) for j in range(K))
-    outside = not low - 1e-9 <= rate <= high + 1e-9 or min(map(min, T)) < 0
+    outside = not low - 1e-9 <= rate <= high + 1e-9 or min(map(min, T)) < -1e-9
     return [float(outside), float(apart < 0.05 - 1e-9)]
 
 

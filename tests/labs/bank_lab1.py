@@ -112,9 +112,12 @@ BANK: list[Submission] = [
         none(5),
     ),
     Submission(
-        "T-held-constant",
-        {"answer-1-7": function(SLOPE, *PARTS, "return (p_y - 1) / T")},
-        none(7, 8),
+        "T-held-constant-in-single-precision",
+        {
+            "answer-1-1": function(TABLE, "return -logits.float().log_softmax(1)"),
+            "answer-1-7": function(SLOPE, *PARTS, "return (p_y - 1) / T"),
+        },
+        none(1, 7, 8),
     ),
     Submission(
         "sign-of-the-slope",  # whose ratio is right
@@ -140,6 +143,11 @@ BANK: list[Submission] = [
     Submission(
         "right-in-another-way",  # by loops and one-hot labels, with a warning on the way
         {
+            "answer-1-1": function("weights(rows)", "return rows.exp()")
+            + "\n\n"  # helpers that are called as a test might call its own things
+            + function("table(z)", "return z - weights(z - z.amax(1, True)).sum(1, True).log()")
+            + "\n\n"
+            + function(TABLE, "return logits.amax(1, True) - table(logits)"),
             "answer-1-2": function(
                 SHARE,
                 'import warnings; warnings.warn("a warning costs no points")',
@@ -153,6 +161,8 @@ BANK: list[Submission] = [
                 "    total = total + torch.where(y == k, 0.0, A - table[:, k])",
                 "return total",
             ),
+            "answer-1-8": "slope_ratio = slope_by_hand(*even(0.99, me.K), me.A) / slope_by_hand("
+            "*even(0.5, me.K), me.A)",  # of shape (1,)
             "answer-1-10": "sums = [1.0, float(me.K - 1), torch.tensor(5 + 2 * (me.K - 1))]",
         },
     ),

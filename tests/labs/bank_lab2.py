@@ -45,8 +45,14 @@ BANK: list[Submission] = [
         {
             "answer-2-1": function(CE, ONE_HOT, "return logits.softmax(0) - e"),
             "answer-2-4": "let_go = 1 - me.p_min",
+            "answer-2-9": function(
+                BINS,  # -1 for NaN
+                "place = torch.bucketize(p_y, edges[1:-1], right=True)",
+                "means = [norms[place == b].mean() for b in range(len(edges) - 1)]",
+                "return torch.stack(means).nan_to_num(-1.0)",
+            ),
         },
-        none("1", "4"),
+        none("1", "4", "9"),
     ),
     Submission(
         "minus-forgotten-lengths-for-update",  # a size, as in 2.5, does not show the first
@@ -172,11 +178,24 @@ BANK: list[Submission] = [
     Submission(
         "rounded-as-told",  # two decimals are enough, and plain numbers are fine
         {
+            "answer-2-4": "let_go = torch.tensor([1 - (me.K - 1) * me.p_min], dtype=torch.float64)",
+            "answer-2-5": "def pull(p_y):\n"
+            "    row = [p_y] + [(1 - p_y) / (me.K - 1)] * (me.K - 1)\n"
+            "    z = torch.tensor([row], dtype=torch.float64).log()\n"
+            "    return nnce_gradient(z, torch.tensor([0]), me.A)[:, 0].abs()\n"
+            "growth = pull(0.99) / pull(0.5)",  # of shape (1,)
+            "answer-2-7": "one, two = torch.dot, torch.add\n"  # names that a test might use
+            + function(
+                UPDATE,
+                "total = two(clean, wrong)",
+                "square = one(total, total)",
+                "return one(clean, total) / square, one(wrong, total) / square",
+            ),
             "answer-2-8": "sizes = anl.gradients.norm(dim=2)\n"
             'measured = {"ce_share": round(float(norm_shares(ce.gradients[EPOCH], wrong)[1]), 2),\n'
             '    "anl_share": round(float(norm_shares(anl.gradients[EPOCH], wrong)[1]), 2),\n'
             '    "ce_update": round(float(update_shares(ce.clean[0], ce.wrong[0])[1]), 2),\n'
-            '    "anl_kept": round(float(sizes[EPOCH, wrong].mean() / sizes[0, wrong].mean()), 2)}'
+            '    "anl_kept": round(float(sizes[EPOCH, wrong].mean() / sizes[0, wrong].mean()), 2)}',
         },
     ),
     Submission(

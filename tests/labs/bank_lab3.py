@@ -160,4 +160,36 @@ BANK: list[Submission] = [
         },
         none("9"),
     ),
+    Submission(
+        "right-in-another-way",  # a row closed by subtraction, a tensor chosen, names of tests' own
+        {
+            "answer-3-1": "\n".join(
+                [*OWN, "T[0, 0], T[0, -1] = 1.0, 1 - 0.4 - 0.2 - 0.1 - 0.3", "assert T.min() < 0"]
+            ),
+            "answer-3-3": "u = torch.cumsum\n"
+            + function(
+                "draw_labels(y, T, random)",
+                "edges = u(T, 1)[y]",
+                "return (random[:, None] >= edges).sum(1).clamp(max=len(T) - 1)",
+            ),
+            "answer-3-5": "noisy = draw_labels(digits.y_train, T, own_noise.uniforms(me))\n"
+            "realised_rate = (noisy != digits.y_train).double().mean(0, keepdim=True)",
+            "answer-3-8": "weights = math.sqrt\n"
+            + function(
+                "choose(from_these, held_out)",
+                "mean, error = held_out.mean(1), held_out.std(1) / weights(held_out.shape[1])",
+                "best = mean.argmax()",
+                "return from_these[mean >= mean[best] - error[best]].min()",
+            ),
+            "answer-3-9": "rows = [[r.held_out_accuracy for r in records['anl-ce', w]]"
+            " for w in WEIGHTS]\n"
+            "held_out = torch.tensor(rows, dtype=torch.float64)\n"
+            "chosen = choose(torch.tensor(WEIGHTS), held_out)",
+            "answer-3-10": 'table = {"ce": ("ce", 0.0), "anl-ce": ("anl-ce", 0.0)}\n'
+            'table["anl-ce + er"] = ("anl-ce", float(chosen))\n'
+            "for name, key in table.items():\n"
+            "    three = torch.tensor([r.test_accuracy for r in records[key]])\n"
+            "    table[name] = (three.mean(), three.std())",
+        },
+    ),
 ]

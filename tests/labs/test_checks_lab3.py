@@ -78,6 +78,16 @@ def test_a_matrix_is_judged_row_by_row(student: str) -> None:
     even = torch.full((me.K, me.K), rate / (me.K - 1)).fill_diagonal_(1 - rate)
     assert said("3.1", even, me)[1] == "symmetric"
     assert "your band is" in said("3.1", (T + torch.eye(me.K)) / 2, me)[2]
+    closed = T.clone()
+    closed[0, 1], closed[0, 0] = -1e-17, 1.0  # what subtraction leaves
+    assert said("3.1", closed, me)[0] == "right"
+    tied = T.clone()
+    tied[1] = 0.0
+    tied[1, :2] = 0.5
+    tied[2:] = torch.eye(me.K, dtype=torch.float64)[2:]
+    assert said("3.1", tied, me)[1] == "diagonal"
+    tied[1, :2] = tied[1, :2].flip(0) + torch.tensor([-0.1, 0.1]).double()
+    assert said("3.1", tied, me)[1] != "diagonal"
 
 
 def test_labels_and_their_rate() -> None:
@@ -99,6 +109,7 @@ def test_records_choice_and_table() -> None:
     other = next(w for w in own_noise.WEIGHTS if w != weight)
     test = [[r.test_accuracy for r in kept["anl-ce", w]] for w in own_noise.WEIGHTS]
     assert said("3.9", (kept, torch.tensor(rows), weight))[0] == "right"
+    assert said("3.9", (kept, torch.tensor(rows), torch.tensor([weight])))[0] == "right"
     assert said("3.9", (kept, rows, other))[1] == "chosen"
     assert said("3.9", (kept, torch.tensor(rows).T, weight))[1] == "transposed"
     assert said("3.9", (kept, test, weight))[1] == "test"
@@ -116,6 +127,7 @@ def test_records_choice_and_table() -> None:
             values = torch.tensor([getattr(r, column) for r in kept[run]])
             table[name] = (values.mean().item(), values.std().item())
         assert said("3.10", (table, kept, weight))[1] == key
+        assert said("3.10", (table, kept, torch.tensor([weight])))[1] == key
 
 
 def test_a_seed_decides_a_run_and_a_weight_changes_it() -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import anl_edu.labs.plain as plain_before
+import anl_edu.labs.plain3 as plain3
 from anl_edu import gradients, losses
 from anl_edu.losses import ce_table as bound_early
 from anl_edu.losses.tables import normalized as bound_earlier
@@ -129,6 +130,17 @@ def test_without_autograd_there_is_none(grading: ModuleType) -> None:
     grading.function(lambda z: 2 * z, twice, inputs, autograd=False)
 
 
+@pytest.mark.parametrize("right", [[2], (2.0,), torch.tensor([2.0]), np.array([[2.0]]), [[[2]]]])
+def test_one_number_may_stand_in_brackets(grading: ModuleType, right: Any) -> None:
+    """As the checks take it."""
+    grading.number(right, 2.0)
+    assert grading.one(right) == 2.0
+    with pytest.raises(AssertionError):
+        grading.number(right, 2.1)
+    with pytest.raises(AssertionError):
+        grading.everything([right, right], [2, 2])
+
+
 class Yes(float):
     """Claims to equal everything."""
 
@@ -146,7 +158,7 @@ def test_a_number_may_be_of_any_plain_kind(grading: ModuleType, right: Any) -> N
 
 
 @pytest.mark.parametrize(
-    "wrong", [Yes(2.0), Yes(3), True, "2", 2j, math.nan, None, ..., [2.0], 2.1]
+    "wrong", [Yes(2.0), Yes(3), True, "2", 2j, math.nan, None, ..., [], [2.0, 2.0], 2.1]
 )
 def test_another_number_is_refused(grading: ModuleType, wrong: Any) -> None:
     with pytest.raises(AssertionError):
@@ -198,3 +210,19 @@ def test_plain_python_says_what_the_package_says(
     (slope,) = torch.autograd.grad(losses.nnce(z_grad, y, p_min=1e-9).sum(), z_grad)
     by_hand = plain_before.nnce_slope(small.softmax(1).tolist(), marks, -math.log(1e-9))
     assert by_hand == pytest.approx(slope.gather(1, y[:, None])[:, 0].tolist(), rel=1e-6)
+
+
+def test_rounding_makes_no_matrix_wrong() -> None:
+    T = [[float(i == j) for j in range(5)] for i in range(5)]
+    T[0] = [0.4, 0.2, 0.1, 0.3, 1 - 0.4 - 0.2 - 0.1 - 0.3]  # closed by subtraction
+    assert -1e-16 < T[0][-1] < 0
+    assert plain3.faults(T, 5) == [0, 0, 0, 0]
+    assert plain3.misfits(T, 5, 0.11, 0.13) == [0, 0]
+    T[0] = [0.8, 0.3, -0.1, 0.0, 0.0]
+    assert plain3.faults(T, 5) == [0, 1, 0, 0]
+    assert plain3.misfits(T, 5, 0, 1)[0] == 1
+
+
+def test_a_label_as_likely_as_the_true_one_is_seen() -> None:
+    T = [[0.4, 0.4, 0.2], [0.0, 1.0, 0.0], [0.1, 0.5, 0.4]]
+    assert plain3.faults(T, 3) == [0, 0, 0, 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import symtable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,30 @@ def test_every_test_loads_the_grading_afresh_and_asks_whose_it_is(path: Path) ->
     for cell in tests:
         hidden = regions(cell.source, "HIDDEN TESTS")
         assert 'sys.modules.pop("anl_edu.labs.grading", None)' in hidden, cell.id
-        assert f"me = grading.own({number}, STUDENT)" in hidden, cell.id
+        assert f"_me = _grading.own({number}, STUDENT)" in hidden, cell.id
+
+
+def names_of(code: str) -> set[str]:
+    """The names that a cell makes or changes, those inside functions left out."""
+    names = set()
+    for part in symtable.symtable(code, "cell", "exec").get_symbols():
+        if part.is_assigned() or part.is_namespace():
+            names.add(part.get_name())
+    return names
+
+
+@lab
+def test_hidden_tests_write_over_no_name_of_a_students(path: Path) -> None:
+    """A helper of the student's that is called `table` has to be there when its user is tested."""
+    for cell in book(path).cells:
+        for block in re.findall(r"### BEGIN HIDDEN TESTS\n(.*?)### END", cell.source, re.S):
+            made = names_of(block) - {"importlib", "sys", "lambda", "listcomp"}
+            assert [name for name in made if not name.startswith("_")] == [], cell.id
+
+
+@lab
+def test_no_cell_that_students_see_is_empty(path: Path, released: dict[str, Path]) -> None:
+    assert [c.id for c in book(released[path.stem]).cells if not c.source.strip()] == []
 
 
 @lab
