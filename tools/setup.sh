@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make .venv and install the package into it, with one of the extras of pyproject.toml:
-#     tools/setup.sh base|lab|labs|site|most|test|author       (base: all that the lessons need but Jupyter)
+#     tools/setup.sh base|lab|labs|site|most|test|author
+# base: all that the lessons need but Jupyter; most: all tests but those of the labs.
 # uv where it runs, else uv installed into .venv, else plain pip. PYTHON=... chooses the interpreter.
 # A file .venv/.ready-EXTRA marks what has been installed; the Makefile compares it with pyproject.toml.
 set -eu

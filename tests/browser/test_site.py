@@ -199,7 +199,8 @@ def test_figures_wait_for_the_reader(visit: Visit, name: str) -> None:
         f"{visit.address}/_static/plotly.min.js"
     ]
     assert page.locator("[role=alert]:not(.anl-card)").count() == 0
-    assert serious(page, {"include": [["figure.anl-live"]]}) == []
+    parts = {"include": [["figure.anl-live"], ["details"]], "exclude": [FORMULAS, CODE]}
+    assert serious(page, parts) == []
 
 
 def unfold(page: Page) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bank_lab1 import ALL_TESTS, BANK
-from course import Course, expected, full_marks, hand_in_all
+from course import Course, expected, full_marks, handed_in
 from submissions import Submission
 from tricks_lab1 import TRICKS, WRONG_FLIP, WRONG_SLOPE
 
@@ -18,10 +18,7 @@ LIMITS = ("--Guarded.timeout=12", "--Guarded.memory_mb=1500")
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     """Hand in everything and grade it."""
-    course = Course.made(tmp_path_factory.mktemp("lab-1"), 1)
-    hand_in_all(course, [*BANK, *TRICKS])
-    course.hand_in("instructor", {})
-    course.hand_in("only-the-id", {}, version="release")
+    course = handed_in(tmp_path_factory.mktemp("lab-1"), 1, [*BANK, *TRICKS])
     edits_the_tests(course)
     broken = course.path("submitted", "no-notebook")
     broken.parent.mkdir(parents=True)
@@ -64,8 +61,8 @@ def test_tests_that_were_edited_or_skipped_bring_nothing(course: Course) -> None
 
 def test_a_file_that_is_no_notebook_stops_nobody_else(course: Course) -> None:
     graded = {path.parent.parent.name for path in course.folder.glob("autograded/*/*/*.ipynb")}
-    handed_in = {path.name for path in (course.folder / "submitted").iterdir()}
-    assert handed_in - graded == {"no-notebook"}
+    students = {path.name for path in (course.folder / "submitted").iterdir()}
+    assert students - graded == {"no-notebook"}
     assert "no-notebook" in (course.folder / "said").read_text(encoding="utf-8")
 
 
