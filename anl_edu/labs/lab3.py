@@ -121,8 +121,10 @@ def _judge_realised(me: Variant) -> Judge:
             raise AnswerError(f"{len(wanted)} labels are needed, not {tuple(noisy.shape)}")
         if (noisy != wanted).any():
             return "other-labels"
+        if rate.numel() != 1:
+            raise AnswerError(f"the rate is one number, not {rate.numel()} of them")
         right = (wanted != clean).double().mean().item()
-        if rate.numel() != 1 or abs(rate.item() - right) > 1e-3:
+        if abs(rate.item() - right) > 1e-3:
             nominal = abs(rate.item() - (1 - T.diagonal().mean().item())) < 1e-3
             return "nominal" if nominal else "rate"
         return None

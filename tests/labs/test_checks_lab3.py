@@ -98,6 +98,9 @@ def test_labels_and_their_rate() -> None:
     assert said("3.5", (T, noisy.flip(0), rate))[1] == "other-labels"
     assert said("3.5", (T, noisy, 1 - T.diagonal().mean().item()))[1] == "nominal"
     assert said("3.5", (T, noisy, 1 - rate))[1] == "rate"
+    assert said("3.5", (T, noisy, torch.tensor([rate])))[0] == "right"
+    each = (noisy != clean).double()
+    assert f"not {len(each)} of them" in said("3.5", (T, noisy, each))[2]
 
 
 def test_records_choice_and_table() -> None:
