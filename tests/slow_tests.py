@@ -15,6 +15,7 @@ SLOW = {
     "test_explorers.py",
     "test_fit.py",
     "test_in_your_own_code.py",
+    "test_kernels.py",
     "test_l10.py",
     "test_lab_notebooks.py",
     "test_processes.py",

@@ -33,7 +33,7 @@ TARGETS = {
 OWN = canonicalize_name(PROJECT["name"])
 # Asked for when they are used, so that the package runs without them: the live canvas of
 # JupyterLab, and still pictures of figures.
-OPTIONAL = {"anywidget", "kaleido"}
+OPTIONAL = {"anywidget", "jupyter-client", "kaleido"}
 
 
 def declared(*extras: str) -> dict[str, Requirement]:

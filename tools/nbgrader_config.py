@@ -16,10 +16,12 @@ of little rights.
 
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -30,6 +32,8 @@ from nbgrader import utils
 from nbgrader.converters import Autograde
 from nbgrader.preprocessors import Execute
 from traitlets import Integer
+
+from anl_edu.labs.kernels import limit_files
 
 GRADING = "anl_edu.labs.grading"
 MB = 1_000_000
@@ -132,16 +136,10 @@ class Guarded(Execute):
     async def async_start_new_kernel(self, **kwargs):
         scratch = str(self._places[1])
         env = {**os.environ, "TMPDIR": scratch, "IPYTHONDIR": scratch, "OMP_NUM_THREADS": "1"}
-        await super().async_start_new_kernel(env=env, preexec_fn=self._limit, **kwargs)
+        limit = partial(limit_files, self.written_mb * MB)
+        await super().async_start_new_kernel(env=env, preexec_fn=limit, **kwargs)
 
     start_new_kernel = run_sync(async_start_new_kernel)
-
-    def _limit(self):
-        import resource  # not on Windows, where nbgrader does not run either
-
-        most = self.written_mb * MB
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def _again(self, index):
         """Start a new kernel and run the cells before this one, but for those that spoilt one."""
@@ -230,6 +228,10 @@ def _on_disk(places):
                 size += path.lstat().st_size
     return size
 
+
+if sys.platform == "linux":  # each kernel forked from one process that has imported PyTorch
+    os.environ.setdefault("JUPYTER_DEFAULT_PROVISIONER_NAME", "anl-edu-forked")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 c = get_config()  # noqa: F821 - nbgrader gives it
 c.CourseDirectory.course_id = "anl_edu"
