@@ -32,8 +32,8 @@ TARGETS = {
 }  # fmt: skip
 OWN = canonicalize_name(PROJECT["name"])
 # Asked for when they are used, so that the package runs without them: the live canvas of
-# JupyterLab, and still pictures of figures.
-OPTIONAL = {"anywidget", "jupyter-client", "kaleido"}
+# JupyterLab, still pictures of figures, and kernels for grading.
+OPTIONAL = {"anywidget", "ipykernel", "jupyter-client", "kaleido"}
 
 
 def declared(*extras: str) -> dict[str, Requirement]:
