@@ -5,6 +5,8 @@
 
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Hundreds of interpreters are started: none shall compile again what another has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests and notebooks run side by side, one a core: more threads in each would only get in the way.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # No network, no progress file, no GPU, no bars in outputs; an error in a widget's callback is one.
