@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import dask
+import forked
 import pytest
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin
 from filelock import FileLock
@@ -40,7 +41,7 @@ def specs(**changes: Any) -> list[RunSpec]:
 def workers(number: int, *, processes: bool = False, **options: Any) -> Iterator[Client]:
     """Give a client of a small cluster; in this process, so that tests can reach into it."""
     with (
-        dask.config.set(cluster._OURS),
+        dask.config.set(cluster._OURS | forked.prepare()),
         LocalCluster(
             n_workers=number,
             processes=processes,
@@ -117,7 +118,8 @@ def test_a_run_named_twice_is_made_once(tmp_path: Path, client: Client) -> None:
 
 
 def test_a_cluster_of_ones_own_records_what_a_plain_run_does(tmp_path: Path) -> None:
-    assert record(specs(), tmp_path, jobs=2, device="cpu") == Outcome(2, 0, 0)
+    with dask.config.set(forked.prepare()):
+        assert record(specs(), tmp_path, jobs=2, device="cpu") == Outcome(2, 0, 0)
     for run in runs.find(tmp_path):
         assert curve(run) == whole(run.spec)
 

@@ -8,10 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import torch
 import torch.distributed as dist
@@ -147,6 +149,14 @@ def work(rank: int, folder: Path, size: int) -> None:
     os._exit(0)
 
 
+def start(work: Callable[..., None], *arguments: Any, number: int) -> None:
+    """Call a function in some processes at once, each with its rank first, and await them."""
+    forked.prepare()
+    torch.multiprocessing.start_processes(
+        work, arguments, nprocs=number, start_method=forked.METHOD
+    )
+
+
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     """What each process says of all it did; started once, for starting takes longest."""
@@ -156,7 +166,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
     (folder / "bad.pt").write_bytes(b"no checkpoint")
     with atomic.owning(folder / "held.pt"):
         for size in (3, 2):
-            torch.multiprocessing.spawn(work, (folder, size), nprocs=size)
+            start(work, folder, size, number=size)
     said: list[dict[str, Any]] = [{}, {}, {}]
     for path in folder.glob("* of *.pt"):
         said[int(path.name[0])] |= torch.load(path, weights_only=False)
@@ -257,7 +267,7 @@ def dying(rank: int, folder: Path) -> None:
 
 def test_when_a_process_is_killed_finished_epochs_are_kept(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"SIGKILL|[Cc]onnection|terminated"):
-        torch.multiprocessing.spawn(dying, (tmp_path,), nprocs=2)
+        start(dying, tmp_path, number=2)
     assert len(training.load_records(tmp_path / "run.pt")) == 2
     records, weights = partly(tmp_path / "run.pt", seed=9)
     whole = trained(*cnn())
