@@ -18,10 +18,12 @@ import pytest
 import torch
 import torch.distributed as dist
 import trees
+from click.testing import CliRunner
 from small import mask_recipe, recipe, run, shapes, tiny
 from torch import Tensor, nn
 
 from anl_edu import atomic, data, noise, recipes, runs, training
+from anl_edu.cli import main
 from anl_edu.data import ImageData
 from anl_edu.recipes import Recipe
 from anl_edu.training import EpochRecord, devices
@@ -274,21 +276,23 @@ def test_when_a_process_is_killed_finished_epochs_are_kept(tmp_path: Path) -> No
     assert_alike((records, weights), (whole[0][2:], whole[1]))
 
 
-def test_the_command_under_torchrun_is_the_same_run(tmp_path: Path) -> None:
-    line = ["-m", "anl_edu", "train", "--set", "epochs=2", "--checkpoint", "c.pt", "--out"]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    said = []
-    for out, start in (("one", [sys.executable]), ("two", torchrun)):
+def test_the_command_under_torchrun_is_the_same_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ["train", "--set", "epochs=2", "--checkpoint", "c.pt", "--out", "runs"]
+    for out in ("one", "two"):
         (tmp_path / out).mkdir()
-        done = subprocess.run(
-            [*start, *line, "runs"], cwd=tmp_path / out, env=environment,
-            capture_output=True, text=True, check=False, timeout=LIMIT,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        said.append(done)
-    assert said[1].stdout.count("record ") == 1
-    assert said[1].stdout.count("data   ") == 1
+    monkeypatch.chdir(tmp_path / "one")
+    assert CliRunner().invoke(main, line).exit_code == 0
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*torchrun, "-m", "anl_edu", *line], cwd=tmp_path / "two",
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False, timeout=LIMIT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("record ") == 1
+    assert done.stdout.count("data   ") == 1
     (one,), (two_,) = (list((tmp_path / out / "runs").iterdir()) for out in ("one", "two"))
     assert one.name == two_.name  # the identity of a run knows no processes
     alone, both = runs.read(one), runs.read(two_)
