@@ -20,14 +20,14 @@ QUICK = ["--set", "epochs=2", "--set", "train_images=200", "--set", "test_images
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def in_a_shell(line: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def in_a_shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a line of bash in which ``anl-edu`` is this code."""
     begin = f'set -o pipefail; anl-edu() {{ "{sys.executable}" -m anl_edu "$@"; }}; '
     places = {"PYTHONPATH": str(ROOT), "ANL_EDU_DEVICE": "cpu"}
     return subprocess.run(
         ["bash", "-c", begin + line],
         cwd=folder,
-        env=os.environ | places | environment,
+        env=os.environ | places,
         capture_output=True,
         text=True,
         check=False,
@@ -150,16 +150,17 @@ def test_a_full_output_is_told_and_loses_no_result(tmp_path):
     assert len(list(tmp_path.glob("hp/*.json"))) == 1
 
 
-def test_signs_that_the_output_lacks_are_replaced(tmp_path):
-    line = f"anl-edu train --noise none {' '.join(QUICK)}"
-    done = in_a_shell(line, tmp_path, PYTHONIOENCODING="latin-1")
-    assert done.returncode == 0, done.stderr
+def test_signs_that_the_output_lacks_are_replaced(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    asked = ["train", "--noise", "none", *QUICK]
+    done = CliRunner(charset="latin-1").invoke(main, asked)
+    assert done.exit_code == 0, done.output
     assert "wrong labels memorised ?" in done.stdout
 
 
-def test_a_log_of_the_demo_is_small(tmp_path):
-    done = in_a_shell("anl-edu demo --seeds 1 --epochs 2", tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_a_log_of_the_demo_is_small(call):
+    done = call("demo", "--seeds", "1", "--epochs", "2")
+    assert done.exit_code == 0, done.output
     assert 0 < len(done.stderr) < 3000
     assert "8/8" in done.stderr
     assert "\r" not in done.stderr

@@ -10,17 +10,30 @@ from playwright.sync_api import Page
 pytestmark = pytest.mark.browser
 
 SEEDS = range(5)
-# Trains one side's network to its epoch, and measures it every so many epochs only.
-TRAIN = """const train = (some, side, every) => {
+# Trains one side's network to its epoch and gives a picture of each tenth: what it measured, how
+# many classes it names, and, where a test asks, every point's pull. Moments and lessons ask for
+# the same networks again: one that is there is taken as it is, or trained on from where it stands.
+TRAIN = """globalThis.networks ??= {};
+const PULLS = [20, 60, 300, 400, 600];
+const train = (some, side) => {
     const whole = parts.complete(some);
-    const trainer = new parts.Trainer(parts.makeWorld(whole), parts.optionsOf(whole, side));
-    const measure = trainer.measure.bind(trainer);
+    const options = parts.optionsOf(whole, side);
+    const own = Object.entries(options).filter(([name]) => !/^epoch$|_[12]$/.test(name));
+    const key = JSON.stringify(own.sort());
+    const made = () => ({ trainer: new parts.Trainer(parts.makeWorld(whole), options), epoch: 0 });
+    const network = (networks[key] ??= made());
+    const { trainer, pictures = [trainer.now] } = network;
+    network.pictures = pictures;
+    const measure = trainer.constructor.prototype.measure.bind(trainer);
     trainer.measure = () => {};
-    for (let e = 1; e <= whole.epoch; e++) {
+    while (network.epoch < whole.epoch) {
         trainer.advance();
-        if (e % every === 0) measure();
+        if (++network.epoch % 10) continue;
+        measure();
+        const pulls = PULLS.includes(network.epoch) ? trainer.pulls() : [];
+        pictures.push({ ...trainer.now, pulls, named: new Set(trainer.said).size });
     }
-    return trainer;
+    return { world: trainer.world, history: pictures.slice(0, 1 + whole.epoch / 10) };
 };"""
 # Of each moment and seed, both networks: means over the last fifth of the epochs.
 MOMENTS = f"""seeds => {{
@@ -31,8 +44,7 @@ MOMENTS = f"""seeds => {{
         const means = ["accuracy", "worst", "fit", "memorised"].map(key => [key, mean(key)]);
         return {{ best: Math.max(...history.map(h => h.accuracy)), ...Object.fromEntries(means) }};
     }};
-    const side = (state, name) => numbers(train(state, name, 10));
-    const both = state => ({{ 1: side(state, "1"), 2: side(state, "2") }});
+    const both = state => ({{ 1: numbers(train(state, "1")), 2: numbers(train(state, "2")) }});
     const ofSeeds = ({{ state }}) => seeds.map(seed => both({{ ...state, seed }}));
     return Object.fromEntries(Object.entries(parts.MOMENTS).map(([n, m]) => [n, ofSeeds(m)]));
 }}"""
@@ -41,13 +53,11 @@ MOMENTS = f"""seeds => {{
 TRAINED = f"""somes => {{
     {TRAIN}
     return somes.map(some => {{
-        const trainer = train(some, "1", some.epoch);
-        const {{ beliefs, ...now }} = trainer.now;
-        const {{ y, truth }} = trainer.world;
-        const pulls = trainer.pulls();
-        const named = new Set(trainer.said).size;
+        const {{ world, history }} = train(some, "1");
+        const {{ beliefs, pulls, ...now }} = history.at(-1);
+        const {{ y, truth }} = world;
         const points = {{ beliefs: [...beliefs], pulls: [...pulls], y: [...y], truth: [...truth] }};
-        return {{ ...now, named, ...points }};
+        return {{ ...now, ...points }};
     }});
 }}"""
 

@@ -32,11 +32,17 @@ def told(cell: nbformat.NotebookNode) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Make the course; give the students' versions by name."""
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the course of all labs."""
     course = tmp_path_factory.mktemp("labs") / "course"
     lines = tool().make(course, LABS)
     assert len(lines) == len(LABS)
+    return course
+
+
+@pytest.fixture(scope="module")
+def released(course: Path) -> dict[str, Path]:
+    """Give the students' versions by name."""
     return {path.stem: path for path in course.glob("release/*/*.ipynb")}
 
 
@@ -173,16 +179,16 @@ def test_cells_are_short_and_named(path: Path) -> None:
 # make labs ----------------------------------------------------------------------------------------
 
 
-def test_a_second_run_makes_all_anew_and_keeps_what_students_did(tmp_path: Path) -> None:
-    course = tmp_path / "course"
-    make, notebook = tool().make, notebook_of(1)
-    make(course, [notebook])
+def test_a_second_run_makes_all_anew_and_keeps_what_students_did(
+    tmp_path: Path, course: Path
+) -> None:
+    course, notebook = shutil.copytree(course, tmp_path / "course"), notebook_of(1)
     (course / "release" / "lab-1" / "old.txt").touch()
     handed_in = course / "submitted" / "ada" / "lab-1" / notebook.name
     handed_in.parent.mkdir(parents=True)
     shutil.copy(course / "release" / "lab-1" / notebook.name, handed_in)
     before = handed_in.read_bytes()
-    (line,) = make(course, [notebook])
+    (line,) = tool().make(course, [notebook])
     assert re.match(r"lab-1: 100 points, 36 of them by hand: ", line)
     assert handed_in.read_bytes() == before
     assert not (course / "release" / "lab-1" / "old.txt").exists()

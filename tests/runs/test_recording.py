@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import dask
+import forked
 import pytest
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin
 from filelock import FileLock
@@ -40,7 +41,7 @@ def specs(**changes: Any) -> list[RunSpec]:
 def workers(number: int, *, processes: bool = False, **options: Any) -> Iterator[Client]:
     """Give a client of a small cluster; in this process, so that tests can reach into it."""
     with (
-        dask.config.set(cluster._OURS),
+        dask.config.set(cluster._OURS | forked.prepare()),
         LocalCluster(
             n_workers=number,
             processes=processes,
@@ -117,7 +118,8 @@ def test_a_run_named_twice_is_made_once(tmp_path: Path, client: Client) -> None:
 
 
 def test_a_cluster_of_ones_own_records_what_a_plain_run_does(tmp_path: Path) -> None:
-    assert record(specs(), tmp_path, jobs=2, device="cpu") == Outcome(2, 0, 0)
+    with dask.config.set(forked.prepare()):
+        assert record(specs(), tmp_path, jobs=2, device="cpu") == Outcome(2, 0, 0)
     for run in runs.find(tmp_path):
         assert curve(run) == whole(run.spec)
 
@@ -500,8 +502,8 @@ def checkpoints(folder: Path) -> list[Path]:
     return list(folder.glob(".partial/*.pt"))
 
 
-def require_two_whole_checkpoints(folder: Path) -> None:
-    assert len(checkpoints(folder)) == 2  # the third run was not begun
+def require_whole_checkpoints(folder: Path, number: int) -> None:
+    assert len(checkpoints(folder)) == number  # no other run was begun
     assert all(training.load_records(path) for path in checkpoints(folder))
 
 
@@ -513,7 +515,7 @@ def test_ctrl_c_stops_every_process_and_keeps_finished_epochs(tmp_path: Path) ->
     assert process.returncode == 130
     assert "The same command goes on" in err
     assert "Traceback" not in err
-    require_two_whole_checkpoints(tmp_path)
+    require_whole_checkpoints(tmp_path, 2)
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
@@ -532,24 +534,25 @@ def test_ctrl_c_while_workers_begin_gives_no_traceback(tmp_path: Path) -> None:
 
 
 @needs_proc
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_workers_end_with_their_client(tmp_path: Path, how: signal.Signals) -> None:
-    with recording(tmp_path, "--jobs", "2") as process:
-        wait_for(lambda: len(checkpoints(tmp_path)) == 2, process)
+@pytest.mark.parametrize(("how", "jobs"), [(signal.SIGTERM, 1), (signal.SIGKILL, 2)])
+def test_workers_end_with_their_client(tmp_path: Path, how: signal.Signals, jobs: int) -> None:
+    with recording(tmp_path, "--jobs", str(jobs)) as process:
+        wait_for(lambda: len(checkpoints(tmp_path)) == jobs, process)
         os.kill(process.pid, how)  # as `docker stop`, a scheduler or the kernel do: to it alone
         process.wait(timeout=60)
         deadline = time.monotonic() + 30
         while alive(process.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert alive(process.pid) == []
-    require_two_whole_checkpoints(tmp_path)
+    require_whole_checkpoints(tmp_path, jobs)
 
 
-@contextlib.contextmanager
+@pytest.fixture(scope="module")
 def dask_cluster(
-    folder: Path,
-) -> Iterator[tuple[str, subprocess.Popen[Any], subprocess.Popen[Any]]]:
-    """Give the address of a scheduler with one worker, both processes of their own, and them."""
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[str, subprocess.Popen[Any]]]:
+    """Give the address of a scheduler with one worker, both processes of their own, and it."""
+    folder = tmp_path_factory.mktemp("cluster")
     file = folder / "scheduler.json"
     options: dict[str, Any] = {
         "start_new_session": True,
@@ -575,11 +578,36 @@ def dask_cluster(
             end(scheduler)
 
 
-def test_a_lost_scheduler_is_told_and_finished_epochs_are_kept(tmp_path: Path) -> None:
-    with (
-        dask_cluster(tmp_path) as (address, scheduler),
-        recording(tmp_path, "--scheduler", address) as process,
-    ):
+def test_a_run_whose_client_is_gone_stops_after_its_epoch_and_another_goes_on(
+    tmp_path: Path, dask_cluster: tuple[str, subprocess.Popen[Any]]
+) -> None:
+    address, _ = dask_cluster
+    with recording(tmp_path, "--scheduler", address) as process:
+        wait_for(lambda: checkpoints(tmp_path), process)
+        os.kill(process.pid, signal.SIGKILL)
+    (file,) = checkpoints(tmp_path)
+    spec = grid("digits", ["ce"], [("symmetric", 0.4)], range(1), epochs=100000)[0]
+    with Client(address) as client:
+        deadline = time.monotonic() + 60
+        while any(client.processing().values()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        lock = file.with_name(f".{file.name}.lock")
+        while lock.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not lock.exists()  # it has stopped, with nobody to ask it to
+        before = len(training.load_records(file))
+        assert record([spec], tmp_path, scheduler=client, time_limit=2) == Outcome(0, 0, 1)
+    after = [each.epoch for each in training.load_records(file)]
+    assert after == list(range(1, len(after) + 1))
+    assert len(after) > before
+
+
+def test_a_lost_scheduler_is_told_and_finished_epochs_are_kept(
+    tmp_path: Path, dask_cluster: tuple[str, subprocess.Popen[Any]]
+) -> None:
+    """The last one: no test after it has that cluster."""
+    address, scheduler = dask_cluster
+    with recording(tmp_path, "--scheduler", address) as process:
         wait_for(lambda: checkpoints(tmp_path), process)
         os.kill(scheduler.pid, signal.SIGKILL)
         _, err = process.communicate(timeout=120)
@@ -588,27 +616,3 @@ def test_a_lost_scheduler_is_told_and_finished_epochs_are_kept(tmp_path: Path) -
     assert "Traceback" not in err, err
     (file,) = checkpoints(tmp_path)
     assert training.load_records(file)
-
-
-def test_a_run_whose_client_is_gone_stops_after_its_epoch_and_another_goes_on(
-    tmp_path: Path,
-) -> None:
-    with dask_cluster(tmp_path) as (address, _):
-        with recording(tmp_path, "--scheduler", address) as process:
-            wait_for(lambda: checkpoints(tmp_path), process)
-            os.kill(process.pid, signal.SIGKILL)
-        (file,) = checkpoints(tmp_path)
-        spec = grid("digits", ["ce"], [("symmetric", 0.4)], range(1), epochs=100000)[0]
-        with Client(address) as client:
-            deadline = time.monotonic() + 60
-            while any(client.processing().values()) and time.monotonic() < deadline:
-                time.sleep(0.1)
-            lock = file.with_name(f".{file.name}.lock")
-            while lock.exists() and time.monotonic() < deadline:
-                time.sleep(0.05)
-            assert not lock.exists()  # it has stopped, with nobody to ask it to
-            before = len(training.load_records(file))
-            assert record([spec], tmp_path, scheduler=client, time_limit=2) == Outcome(0, 0, 1)
-        after = [each.epoch for each in training.load_records(file)]
-        assert after == list(range(1, len(after) + 1))
-        assert len(after) > before

@@ -8,18 +8,22 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import torch
 import torch.distributed as dist
 import trees
+from click.testing import CliRunner
 from small import mask_recipe, recipe, run, shapes, tiny
 from torch import Tensor, nn
 
 from anl_edu import atomic, data, noise, recipes, runs, training
+from anl_edu.cli import main
 from anl_edu.data import ImageData
 from anl_edu.recipes import Recipe
 from anl_edu.training import EpochRecord, devices
@@ -147,6 +151,14 @@ def work(rank: int, folder: Path, size: int) -> None:
     os._exit(0)
 
 
+def start(work: Callable[..., None], *arguments: Any, number: int) -> None:
+    """Call a function in some processes at once, each with its rank first, and await them."""
+    forked.prepare()
+    torch.multiprocessing.start_processes(
+        work, arguments, nprocs=number, start_method=forked.METHOD
+    )
+
+
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     """What each process says of all it did; started once, for starting takes longest."""
@@ -156,7 +168,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
     (folder / "bad.pt").write_bytes(b"no checkpoint")
     with atomic.owning(folder / "held.pt"):
         for size in (3, 2):
-            torch.multiprocessing.spawn(work, (folder, size), nprocs=size)
+            start(work, folder, size, number=size)
     said: list[dict[str, Any]] = [{}, {}, {}]
     for path in folder.glob("* of *.pt"):
         said[int(path.name[0])] |= torch.load(path, weights_only=False)
@@ -257,28 +269,30 @@ def dying(rank: int, folder: Path) -> None:
 
 def test_when_a_process_is_killed_finished_epochs_are_kept(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"SIGKILL|[Cc]onnection|terminated"):
-        torch.multiprocessing.spawn(dying, (tmp_path,), nprocs=2)
+        start(dying, tmp_path, number=2)
     assert len(training.load_records(tmp_path / "run.pt")) == 2
     records, weights = partly(tmp_path / "run.pt", seed=9)
     whole = trained(*cnn())
     assert_alike((records, weights), (whole[0][2:], whole[1]))
 
 
-def test_the_command_under_torchrun_is_the_same_run(tmp_path: Path) -> None:
-    line = ["-m", "anl_edu", "train", "--set", "epochs=2", "--checkpoint", "c.pt", "--out"]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    said = []
-    for out, start in (("one", [sys.executable]), ("two", torchrun)):
+def test_the_command_under_torchrun_is_the_same_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ["train", "--set", "epochs=2", "--checkpoint", "c.pt", "--out", "runs"]
+    for out in ("one", "two"):
         (tmp_path / out).mkdir()
-        done = subprocess.run(
-            [*start, *line, "runs"], cwd=tmp_path / out, env=environment,
-            capture_output=True, text=True, check=False, timeout=LIMIT,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        said.append(done)
-    assert said[1].stdout.count("record ") == 1
-    assert said[1].stdout.count("data   ") == 1
+    monkeypatch.chdir(tmp_path / "one")
+    assert CliRunner().invoke(main, line).exit_code == 0
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*torchrun, "-m", "anl_edu", *line], cwd=tmp_path / "two",
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False, timeout=LIMIT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("record ") == 1
+    assert done.stdout.count("data   ") == 1
     (one,), (two_,) = (list((tmp_path / out / "runs").iterdir()) for out in ("one", "two"))
     assert one.name == two_.name  # the identity of a run knows no processes
     alone, both = runs.read(one), runs.read(two_)

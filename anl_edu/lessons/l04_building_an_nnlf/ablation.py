@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@cache  # fifty files, and a lesson asks for them again and again
 def recorded(dataset: str) -> dict[str, list[Run]]:
     """Return the runs of each of `ROWS`, one a seed, on ``"digits"`` or ``"cifar10"``."""
     return {
