@@ -158,9 +158,9 @@ def test_signs_that_the_output_lacks_are_replaced(monkeypatch, tmp_path):
     assert "wrong labels memorised ?" in done.stdout
 
 
-def test_a_log_of_the_demo_is_small(call):
-    done = call("demo", "--seeds", "1", "--epochs", "2")
-    assert done.exit_code == 0, done.output
+def test_a_log_of_the_demo_is_small(tmp_path):
+    done = in_a_shell("anl-edu demo --seeds 1 --epochs 2", tmp_path)
+    assert done.returncode == 0, done.stderr
     assert 0 < len(done.stderr) < 3000
     assert "8/8" in done.stderr
     assert "\r" not in done.stderr
