@@ -12,8 +12,7 @@ one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # No network, no progress file, no GPU, no bars in outputs; an error in a widget's callback is one.
 strict := ANL_EDU_OFFLINE=1 ANL_EDU_PROGRESS=off ANL_EDU_STRICT=1 ANL_EDU_DEVICE=cpu TQDM_DISABLE=1
 # In the order given, the browser's long files come first and no core waits at the end.
-in_order := --dist loadfile --no-loadscope-reorder
-side_by_side := -n logical --maxprocesses 4 $(in_order)
+side_by_side := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 nbval := --nbval-lax --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval.cfg
 lessons := $(wildcard notebooks/*.ipynb notebooks/labs/*.ipynb)
 
@@ -45,7 +44,7 @@ check: $(VENV)/.ready-test ## lint, types and the quick tests: before each commi
 test: $(VENV)/.ready-test ## lint, types, package, every notebook, lessons in a real browser
 	@failed=; \
 	$(MAKE) --no-print-directory lint || failed="$$failed lint"; \
-	$(one_thread) $(strict) pytest -n auto $(in_order) \
+	$(one_thread) $(strict) pytest $(side_by_side) \
 	    $(nbval) tests $(lessons) $(ARGS) \
 	    || failed="$$failed pytest"; \
 	if [ -n "$$failed" ]; then echo "make test failed in:$$failed" >&2; exit 1; fi

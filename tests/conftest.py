@@ -34,12 +34,6 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """For `-n auto` half as many again as there are cores: tests wait for kernels and browsers."""
-    wanted = min(4, 3 * (os.cpu_count() or 1) // 2)
-    return wanted if config.option.numprocesses == "auto" else None
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Where slow tests are left out, read none of their files, nor what those import."""
     slow = collection_path.name in SLOW or collection_path.name == "browser"
