@@ -8,6 +8,7 @@ of it, so that a run is the same run, to rounding, on one device and on eight.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,4 +133,7 @@ def joined(device: str | torch.device | None = None) -> Iterator[Processes]:
     try:
         yield Processes.here()
     finally:
+        # Before torch 2.8, leaving waits for gloo's threads while no thread may run, though one of
+        # them may have to, to let go of its last tensor (pytorch#154976): that takes a moment.
+        time.sleep(0.05)
         dist.destroy_process_group()

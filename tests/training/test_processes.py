@@ -145,8 +145,8 @@ def work(rank: int, folder: Path, size: int) -> None:
         said["another"] = another_seed(seed=5 * rank)
         said["damaged"], said["held"] = refused(folder / "bad.pt"), refused(folder / "held.pt")
     torch.save(said, folder / f"{rank} of {size}.pt")
-    # In torch 2.6 a thread of gloo's may wait for the interpreter's lock while leaving the group
-    # holds it and waits for the thread: now and then a process stood still for ever.
+    # Neither leaving the group nor the interpreter's end: before torch 2.8 each may wait for ever
+    # for a thread of gloo's, which waits for the interpreter (pytorch#154976).
     os._exit(0)
 
 
