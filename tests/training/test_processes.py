@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -145,8 +147,7 @@ def work(rank: int, folder: Path, size: int) -> None:
         said["another"] = another_seed(seed=5 * rank)
         said["damaged"], said["held"] = refused(folder / "bad.pt"), refused(folder / "held.pt")
     torch.save(said, folder / f"{rank} of {size}.pt")
-    # Neither leaving the group nor the interpreter's end: before torch 2.8 each may wait for ever
-    # for a thread of gloo's, which waits for the interpreter (pytorch#154976).
+    # Not by leaving the group, which before torch 2.8 may take for ever: see `joined`.
     os._exit(0)
 
 
@@ -315,6 +316,37 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> None:
         "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("launched")
+def test_before_the_group_is_left_other_threads_have_a_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one of gloo's may need before torch 2.8, where leaving lets no thread run and waits."""
+    leave, had_turns = dist.destroy_process_group, []
+    interval = sys.getswitchinterval()
+    for _ in range(3):  # a crowded machine may be late
+        turn = threading.Event()
+
+        def wait_for_turn(turn: threading.Event = turn) -> None:
+            time.sleep(0.01)
+            turn.set()
+
+        def leaving(turn: threading.Event = turn) -> None:
+            had_turns.append(turn.is_set())
+            leave()
+
+        monkeypatch.setattr(dist, "destroy_process_group", leaving)
+        sys.setswitchinterval(60)  # a thread runs only while the others wait
+        try:
+            with joined("cpu"):
+                threading.Thread(target=wait_for_turn).start()
+                end = time.monotonic() + 0.1
+                while time.monotonic() < end:
+                    pass
+        finally:
+            sys.setswitchinterval(interval)
+    assert any(had_turns)
 
 
 @pytest.mark.usefixtures("launched")
